@@ -1,0 +1,24 @@
+"""The errors of the runtime: one small tree, so that a caller can catch as widely or as narrowly as it needs."""
+
+
+class ServingError(Exception):
+    """Something went wrong while loading or running a bundle; the root of every error the runtime raises itself."""
+
+
+class BundleError(ServingError):
+    """The bundle cannot be used: missing, damaged, foreign, or written by a newer version."""
+
+
+class InputError(ServingError, ValueError):
+    """The inputs do not suit the graph. The message names the input, what it takes, what came and how to mend it."""
+
+
+def listed(names) -> str:
+    """Names for a message: quoted and in their own order, or a word that says there are none.
+
+    >>> listed(["words", "characters"])
+    "'words', 'characters'"
+    >>> listed([])
+    'none'
+    """
+    return ", ".join(repr(name) for name in names) or "none"

@@ -1,0 +1,83 @@
+"""One ONNX graph of a bundle and its signature."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_seq.serving.errors import BundleError, listed
+from keras_seq.serving.fields import Fields
+from keras_seq.serving.file_spec import check_relative
+from keras_seq.serving.tensor_spec import StateSpec, TensorSpec
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """One graph entry of the manifest.
+
+    Attributes:
+        file: Path of the `.onnx` file, relative to the bundle.
+        inputs: What a caller gives; states are not among them.
+        outputs: What a caller gets; states are not among them.
+        states: The states of a streaming graph, each an input and an output more; empty for a whole-sequence graph.
+        nodes: Number of nodes of the graph.
+        operators: Operator type to number of nodes.
+    """
+
+    file: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    states: tuple[StateSpec, ...] = ()
+    nodes: int = 0
+    operators: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in ("inputs", "outputs", "states"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    @classmethod
+    def from_dict(cls, value: Any, where: str = "graph") -> "GraphSpec":
+        """Read a graph entry from parsed JSON; `where` is its path in the manifest, for messages.
+
+        Raises:
+            BundleError: If a field is missing or not what the schema says, or a tensor's name is used twice.
+        """
+        fields = Fields(value, where)
+        graph = cls(
+            file=check_relative(fields.text("file"), fields.path("file")),
+            inputs=tuple(fields.list_of("inputs", TensorSpec.from_dict)),
+            outputs=tuple(fields.list_of("outputs", TensorSpec.from_dict)),
+            states=tuple(fields.list_of("states", StateSpec.from_dict)),
+            nodes=fields.integer("nodes"),
+            operators=fields.table_of("operators", int),
+        )
+        for field_name, tensors in (("inputs", graph.inputs), ("outputs", graph.outputs)):
+            if not tensors:
+                fields.refuse(field_name, "a list with at least one tensor", [])
+        for side, names in (("inputs", graph.input_names), ("outputs", graph.output_names)):
+            twice = [name for name, count in Counter(names).items() if count > 1]
+            if twice:
+                raise BundleError(
+                    f"bundle.json: `{where}` uses a name twice among its {side} and states: {listed(twice)}."
+                )
+        return graph
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of everything the graph takes: the inputs, then the states."""
+        return tuple(spec.name for spec in self.inputs) + tuple(state.input for state in self.states)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of everything the graph gives: the outputs, then the next states."""
+        return tuple(spec.name for spec in self.outputs) + tuple(state.output for state in self.states)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The entry as `bundle.json` holds it."""
+        return {
+            "file": self.file,
+            "inputs": [spec.to_dict() for spec in self.inputs],
+            "outputs": [spec.to_dict(is_input=False) for spec in self.outputs],
+            "states": [state.to_dict() for state in self.states],
+            "nodes": self.nodes,
+            "operators": dict(self.operators),
+        }

@@ -1,0 +1,192 @@
+"""The schema of `bundle.json` (docs/bundle.md), read and written in one place."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_seq.serving.errors import BundleError
+from keras_seq.serving.fields import Fields, shorten
+from keras_seq.serving.file_spec import FileSpec, check_relative
+from keras_seq.serving.graph_spec import GraphSpec
+
+SCHEMA_VERSION = 1
+
+
+def _check_version(value: Any):
+    """Refuse a manifest of another schema before any of its fields is read: they may mean something else there."""
+    if not isinstance(value, dict) or "schema_version" not in value:
+        raise BundleError(
+            f"bundle.json has no `schema_version`, so it is not the manifest of a keras_seq bundle. "
+            f"Received: {shorten(value)}."
+        )
+    version = Fields(value).integer("schema_version", minimum=1)
+    if version > SCHEMA_VERSION:
+        raise BundleError(
+            f"The bundle has schema version {version}; this keras_seq reads up to {SCHEMA_VERSION}. "
+            "Upgrade keras_seq: `pip install --upgrade keras_seq`."
+        )
+
+
+def _read_model(fields: Fields) -> dict[str, Any]:
+    model = Fields(fields.get("model", dict), "model")
+    model.text("class")
+    model.integer("parameters")
+    model.text("dtype_policy")
+    return fields.get("model", dict)
+
+
+def _read_onnx(fields: Fields) -> dict[str, Any] | None:
+    value = fields.get("onnx", dict, optional=True)
+    if value is not None:
+        onnx = Fields(value, "onnx")
+        onnx.integer("opset", minimum=1)
+        onnx.integer("ir_version", minimum=1)
+        onnx.text("min_onnxruntime")
+    return value
+
+
+def _read_saved_model(fields: Fields) -> dict[str, Any] | None:
+    value = fields.get("saved_model", dict, optional=True)
+    if value is not None:
+        saved_model = Fields(value, "saved_model")
+        check_relative(saved_model.text("path"), "saved_model.path")
+        saved_model.get("signatures", list)
+    return value
+
+
+def _read_layer(value: Any, where: str) -> dict[str, Any]:
+    layer = Fields(value, where)
+    layer.text("name")
+    layer.text("class")
+    lowering = layer.text("lowering")
+    if lowering not in ("native", "loop"):
+        layer.refuse("lowering", "'native' or 'loop'", lowering)
+    layer.table_of("operators", int)
+    layer.get("reason", str, optional=True)
+    return value
+
+
+def _read_comparison(value: Any, where: str) -> dict[str, Any]:
+    row = Fields(value, where)
+    for name in ("reference", "candidate", "output"):
+        row.text(name)
+    row.integer("cases")
+    for name in ("max_abs_diff", "max_rel_diff", "atol", "rtol"):
+        row.get(name, float)
+    row.get("passed", bool)
+    return value
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything `bundle.json` says. The fields are those of docs/bundle.md, under the same names.
+
+    Attributes:
+        name: The model's name.
+        created: Time of the export, ISO 8601, UTC.
+        model: `class`, `parameters`, `dtype_policy`.
+        versions: Package name to version, of everything that took part.
+        graphs: Graph name (`"model"`, `"step"`) to its entry; empty for a bundle without ONNX.
+        files: Relative path to size and digest, for every file but `bundle.json`.
+        onnx: `opset`, `ir_version`, `min_onnxruntime`; None without ONNX.
+        saved_model: `path`, `signatures`; None without a SavedModel.
+        layers: One object a recurrent layer: `name`, `class`, `lowering`, `operators`, `reason`.
+        parity: One object a comparison: `reference`, `candidate`, `output`, `cases`, `max_abs_diff`, `max_rel_diff`,
+            `atol`, `rtol`, `passed`.
+        metadata: Whatever the exporter's caller gave: task, labels, vocabularies.
+        schema_version: The schema of these fields.
+    """
+
+    name: str
+    created: str
+    model: dict[str, Any]
+    versions: dict[str, str]
+    graphs: dict[str, GraphSpec]
+    files: dict[str, FileSpec]
+    onnx: dict[str, Any] | None = None
+    saved_model: dict[str, Any] | None = None
+    layers: list[dict[str, Any]] = field(default_factory=list)
+    parity: list[dict[str, Any]] = field(default_factory=list)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    @classmethod
+    def from_dict(cls, value: Any) -> "Manifest":
+        """Read a manifest from parsed JSON.
+
+        Raises:
+            BundleError: If it is no manifest, of a newer schema, or a field is missing or not what the schema says.
+        """
+        _check_version(value)
+        fields = Fields(value)
+        files = fields.map_of("files", FileSpec.from_dict)
+        for name in files:
+            check_relative(name, "files")
+        graphs = fields.map_of("graphs", GraphSpec.from_dict)
+        for name, graph in graphs.items():
+            if graph.file not in files:
+                fields.refuse(f"graphs.{name}.file", "one of the names in `files`", graph.file)
+        return cls(
+            name=fields.text("name"),
+            created=fields.text("created"),
+            model=_read_model(fields),
+            versions=fields.table_of("versions", str),
+            graphs=graphs,
+            files=files,
+            onnx=_read_onnx(fields),
+            saved_model=_read_saved_model(fields),
+            layers=fields.list_of("layers", _read_layer),
+            parity=fields.list_of("parity", _read_comparison),
+            metadata=fields.get("metadata", dict),
+            schema_version=fields.integer("schema_version"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """Read a manifest from the text of `bundle.json`.
+
+        Raises:
+            BundleError: If the text is not JSON, or `from_dict` refuses it.
+        """
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise BundleError(
+                f"bundle.json is not JSON: {error}. It is damaged or cut short: export the model again, or copy the "
+                "bundle anew from where it is whole."
+            ) from error
+        return cls.from_dict(value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The manifest as JSON has it, in the order of docs/bundle.md."""
+        return {
+            "schema_version": self.schema_version,
+            "name": self.name,
+            "created": self.created,
+            "model": self.model,
+            "versions": self.versions,
+            "onnx": self.onnx,
+            "graphs": {name: graph.to_dict() for name, graph in self.graphs.items()},
+            "saved_model": self.saved_model,
+            "layers": self.layers,
+            "parity": self.parity,
+            "metadata": self.metadata,
+            "files": {name: spec.to_dict() for name, spec in self.files.items()},
+        }
+
+    def to_json(self) -> str:
+        """The text of `bundle.json`.
+
+        Raises:
+            BundleError: If a value has no place in JSON (an array, NaN, infinity), naming the field.
+        """
+        value = self.to_dict()
+        for name, part in value.items():
+            try:
+                json.dumps(part, allow_nan=False)
+            except (TypeError, ValueError) as error:
+                raise BundleError(
+                    f"`{name}` cannot be written to bundle.json: {error}. Give it strings, finite numbers, true, false, "
+                    "null, lists and objects only."
+                ) from error
+        return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
