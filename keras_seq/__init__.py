@@ -1,1 +1,33 @@
-"""Part of keras_seq."""
+"""Sequence layers for Keras 3.
+
+Every public name is `keras_seq.Name`. Nothing heavy is imported before a name is used: `keras_seq.serving`, of which this
+is the parent package, runs where neither Keras nor TensorFlow is installed.
+"""
+
+import lazy_loader
+
+from keras_seq._registration import register_with_keras
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["recurrent"],
+    submod_attrs={
+        "recurrent": [
+            "GRU",
+            "LSTM",
+            "Bidirectional",
+            "GRUCell",
+            "KernelChoice",
+            "LSTMCell",
+            "PeepholeLSTM",
+            "PeepholeLSTMCell",
+            "SimpleRNN",
+            "SimpleRNNCell",
+            "StackedRNN",
+            "load_tfa_peephole_weights",
+            "portable_kernels",
+        ],
+    },
+)
+
+register_with_keras("keras_seq.recurrent")
