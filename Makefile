@@ -1,0 +1,75 @@
+# Every target brings its own environment: .venv is made when it is missing, and brought up to date when
+# pyproject.toml or setup.cfg is newer than the last installation that finished.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+DATA ?=
+OUT ?= out/tagger
+BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
+
+# TensorFlow's start-up notes would bury what a person wants to read.
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-tensorflow test-jax test-torch test-all bench lint format venv
+.NOTPARALLEL:
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":[^#]*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## Train a tagger, export it, verify it, time it, run it; DATA=folder for CoNLL-U files
+	@$(BIN)/python examples/tag.py --out "$(OUT)" $(if $(DATA),--data "$(DATA)")
+
+test: lint test-tensorflow test-jax ## Lint, all tests under TensorFlow, a short pass under JAX
+
+test-tensorflow: $(INSTALLED) ## All tests and doctests, under TensorFlow
+	@KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
+
+test-jax: $(INSTALLED) ## The short pass of the layer tests under JAX
+	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/keras_seq -m smoke
+
+test-all: lint test-tensorflow $(INSTALLED) ## All tests, and the layer tests again under JAX and PyTorch
+	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/keras_seq
+	@KERAS_BACKEND=torch $(BIN)/python -m pytest tests/keras_seq
+
+bench: $(INSTALLED) ## Time bundles against Keras, TensorFlow, PyTorch and OpenVINO
+	@for program in $(BENCHMARKS); do echo "== $$program"; $(BIN)/python "$$program"; done
+
+lint: $(INSTALLED) ## Check format and style
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+format: $(INSTALLED) ## Format, and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+venv: $(INSTALLED) ## Make .venv, or bring it up to date
+
+# The mark is written last, so an installation that was broken off counts as none: without a mark the folder is
+# cleared; with an old one it is kept and pip mends it. TensorFlow 2.21 has wheels for Python 3.11 to 3.13.
+$(INSTALLED): pyproject.toml setup.cfg
+	@command -v $(PYTHON) > /dev/null || { \
+	    echo "\`$(PYTHON)\` was not found. Install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=/path/to/python" >&2; \
+	    exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { \
+	    echo "keras_seq is developed under Python 3.11 to 3.13, and \`$(PYTHON)\` is $$($(PYTHON) --version 2>&1)." \
+	        "Install one of them, or name it: make PYTHON=python3.11" >&2; \
+	    exit 1; }
+	@if [ -e $@ ] && $(BIN)/python -m pip --version > /dev/null 2>&1; then \
+	    echo "Bringing $(VENV) up to date ..."; \
+	else \
+	    echo "Making $(VENV) with $$($(PYTHON) --version); the first time downloads about 1.5 GB and takes minutes ..."; \
+	    $(PYTHON) -m venv --clear $(VENV); \
+	fi
+	@$(BIN)/python -m pip install --editable '.[dev]' | awk ' \
+	    /^(Collecting|Obtaining) / { print "  " $$2; fflush() } \
+	    /^Installing collected packages/ { print "  installing " NF - 3 " packages ..."; fflush() } \
+	    /^Successfully installed/ { print "  done" }'
+	@touch $@
