@@ -1,6 +1,6 @@
 """The runtime: runs a bundle on ONNX Runtime with NumPy alone; needs neither Keras nor TensorFlow.
 
-`Bundle` reads and checks what the exporter wrote.
+`Predictor` runs whole sequences, `Stream` takes them chunk by chunk, `Bundle` reads what a bundle says of itself.
 """
 
 import lazy_loader
@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "file_spec": ["FileSpec"],
         "graph_spec": ["GraphSpec"],
         "manifest": ["Manifest"],
+        "predictor": ["Predictor"],
+        "stream": ["Stream"],
         "tensor_spec": ["StateSpec", "TensorSpec"],
     },
 )

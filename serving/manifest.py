@@ -186,7 +186,7 @@ class Manifest:
                 json.dumps(part, allow_nan=False)
             except (TypeError, ValueError) as error:
                 raise BundleError(
-                    f"`{name}` cannot be written to bundle.json: {error}. Give it strings, finite numbers, true, false, "
-                    "null, lists and objects only."
+                    f"`{name}` cannot be written to bundle.json: {error}. Give it strings, finite numbers, true, "
+                    "false, null, lists and objects only."
                 ) from error
         return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

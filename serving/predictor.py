@@ -1,0 +1,115 @@
+"""Runs whole sequences through a bundle's graph."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from keras_seq.serving.bundle import Bundle
+from keras_seq.serving.errors import BundleError
+from keras_seq.serving.inputs import check_array, check_sizes, name_inputs
+from keras_seq.serving.ragged import predict_rows, row_dim
+from keras_seq.serving.session import Session
+from keras_seq.serving.tensor_spec import TensorSpec
+
+
+class Predictor:
+    """Whole sequences in, whole sequences out. One predictor serves any number of threads.
+
+    Args:
+        bundle: The bundle's folder, or a `Bundle` already loaded.
+        graph: Which of its graphs to run.
+        num_threads: Threads for one call, the caller's included; by default as many as the process may use. With many
+            callers at once, 1 gives the most answers a second.
+        providers: ONNX Runtime execution providers in order of preference; by default CUDA where there is one, then the
+            CPU.
+
+    Raises:
+        BundleError: If the bundle is damaged, has no such graph, or the graph carries states (use `Stream`).
+        ServingError: If `num_threads` or `providers` cannot be had.
+
+    Example:
+        ```python
+        with Predictor("out/tagger") as predictor:
+            print(predictor.inputs)
+            answer = predictor.predict({"words": [[4, 8, 15], [16, 23]]})
+            answer["tags"]  # a list of two arrays, of 3 and of 2 steps
+        ```
+    """
+
+    def __init__(
+        self,
+        bundle: str | Path | Bundle,
+        *,
+        graph: str = "model",
+        num_threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ):
+        self._bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        if self._bundle.graph(graph).states:
+            raise BundleError(f"Graph {graph!r} of {self._bundle.path} carries states: run it with `Stream`.")
+        self._session = Session(self._bundle, graph, num_threads=num_threads, providers=providers)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle this predictor runs."""
+        return self._bundle
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What `predict` takes."""
+        return self._session.spec.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What `predict` gives."""
+        return self._session.spec.outputs
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the exporter's caller gave along: task, labels, vocabularies."""
+        return self._bundle.metadata
+
+    def predict(self, inputs: Any) -> dict[str, np.ndarray | list[np.ndarray]]:
+        """Run a batch.
+
+        Values that come as arrays give arrays. As soon as one comes as a list of rows, each row has its own length: an
+        output with a `time` dimension is then a list of arrays, each as long as its row, and the same as for that row
+        alone. Rows are padded where the model masks padding, and otherwise run in groups of equal length.
+
+        Args:
+            inputs: Input name to value, an array (NumPy, or anything `np.asarray` takes) or a list of rows, each an
+                array or nested lists. With a single input, the value itself will do. Values are cast where nothing is
+                lost: any integers that fit, integers to float, float64 to float32.
+
+        Returns:
+            Output name to array of shape `outputs[i].shape`, or to a list of one array a row.
+
+        Raises:
+            InputError: If a name, rank, dimension, dtype or value does not suit, the batch is empty or a row has length
+                zero. Nothing has been run then.
+            ServingError: If the predictor is closed, or ONNX Runtime fails.
+        """
+        values = name_inputs(inputs, self.inputs)
+        if any(isinstance(values[spec.name], (list, tuple)) and row_dim(spec) for spec in self.inputs):
+            return predict_rows(values, self._session.spec, self._session.run)
+        feeds = {spec.name: check_array(values[spec.name], spec) for spec in self.inputs}
+        check_sizes([(spec, feeds[spec.name].shape) for spec in self.inputs])
+        return self._session.run(feeds)
+
+    def close(self):
+        """Free the graph and its threads; `predict` is refused from now on."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def __repr__(self) -> str:
+        takes = ", ".join(f"{spec.name}: {spec}" for spec in self.inputs)
+        gives = ", ".join(f"{spec.name}: {spec}" for spec in self.outputs)
+        name, threads = self._bundle.manifest.name, self._session.num_threads
+        return f"<Predictor {name!r} graph={self._session.graph!r} ({takes}) -> ({gives}), {threads} threads>"

@@ -1,0 +1,163 @@
+"""One ONNX Runtime session over one graph of a bundle, with settings for small recurrent models."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnxruntime as ort
+
+from keras_seq.serving.bundle import Bundle
+from keras_seq.serving.cpu_quota import cpu_quota
+from keras_seq.serving.errors import BundleError, ServingError, listed
+
+# Best first; others (TensorRT, OpenVINO, CoreML) compile or convert the graph and are used when asked for by name.
+PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+# A call of this many positions (batch x time) takes long enough that giving its memory back costs nothing to speak of.
+LARGE_CALL_POSITIONS = 8192
+
+_ORT_TYPES = {"float": "float32", "double": "float64"}  # where ONNX Runtime's name is not NumPy's
+
+
+def session_options(num_threads: int) -> ort.SessionOptions:
+    """The options every session of the runtime has; docs/runtime.md gives the measurements behind them."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors alone; they are raised as exceptions anyway
+    # Waiting threads spin between two steps of a recurrence, which is most of what spinning gains, and then sleep: a
+    # worker that spins on takes a processor from the caller and from other sessions. Unknown before ONNX Runtime 1.20
+    # or so, which ignores keys it does not know.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
+    # Plans one block of memory for each set of input shapes and keeps them all: no use where shapes vary.
+    options.enable_mem_pattern = False
+    return options
+
+
+def choose_providers(providers: Sequence[str] | None) -> list[str]:
+    """The execution providers to use: those asked for, or the preferred ones of this ONNX Runtime.
+
+    Raises:
+        ServingError: If one asked for is not in this build; the message lists those that are.
+    """
+    available = ort.get_available_providers()
+    if providers is None:
+        return [name for name in PREFERRED_PROVIDERS if name in available]
+    unknown = [name for name in providers if name not in available]
+    if unknown or not providers:
+        raise ServingError(
+            f"`providers` must be execution providers of this ONNX Runtime ({ort.__version__}): {listed(available)}. "
+            f"Received: {list(providers)}."
+        )
+    return list(providers)
+
+
+class Session:
+    """One graph of a bundle, loaded and ready. Any number of threads may call `run` at the same time.
+
+    Args:
+        bundle: The bundle.
+        graph: Name of the graph in its manifest.
+        num_threads: Threads for one call, the caller's included; by default as many as the process may use.
+        providers: Execution providers in order of preference; by default CUDA where there is one, then the CPU.
+
+    Raises:
+        BundleError: If the bundle has no such graph, ONNX Runtime cannot load it, or it is not what the manifest says.
+        ServingError: If `num_threads` or `providers` cannot be had.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        graph: str,
+        *,
+        num_threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ):
+        if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
+            raise ServingError(f"`num_threads` must be a positive integer or None. Received: {num_threads!r}.")
+        self.bundle = bundle
+        self.graph = graph
+        self.spec = bundle.graph(graph)
+        self.num_threads = num_threads or cpu_quota()
+        wanted = choose_providers(providers)
+        path = bundle.file(self.spec.file)
+        try:
+            session = ort.InferenceSession(
+                str(path),
+                session_options(self.num_threads),
+                providers=wanted,
+                # The fused node takes 3x as long as Add and LayerNormalization apart.
+                disabled_optimizers=["SkipLayerNormFusion"],
+            )
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            needs = (bundle.manifest.onnx or {}).get("min_onnxruntime", "unknown")
+            raise BundleError(
+                f"ONNX Runtime {ort.__version__} cannot load graph {graph!r} from {path}: {error} "
+                f"The bundle asks for ONNX Runtime {needs} or newer."
+            ) from error
+        lacking = [name for name in wanted if name not in session.get_providers()]
+        if providers is not None and lacking:
+            raise ServingError(f"ONNX Runtime could not start {listed(lacking)}. Running: {session.get_providers()}.")
+        self._check_signature(session)
+        self._session = session
+        self._output_names = list(self.spec.output_names)
+        self._give_back = ort.RunOptions()
+        self._give_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+    def _check_signature(self, session: ort.InferenceSession):
+        """Compare names and dtypes of the loaded graph with the manifest's."""
+        spec = self.spec
+        said = {tensor.name: tensor.dtype for tensor in (*spec.inputs, *spec.outputs)}
+        said |= {name: state.dtype for state in spec.states for name in (state.input, state.output)}
+        for side, names, tensors in (
+            ("inputs", spec.input_names, session.get_inputs()),
+            ("outputs", spec.output_names, session.get_outputs()),
+        ):
+            kinds = {t.name: t.type.removeprefix("tensor(").removesuffix(")") for t in tensors}
+            found = {name: _ORT_TYPES.get(kind, kind) for name, kind in kinds.items()}
+            expected = {name: said[name] for name in names}
+            if found != expected:
+                raise BundleError(
+                    f"Graph {self.graph!r} ({spec.file}) does not have the {side} that bundle.json gives it. "
+                    f"Expected: {expected}. Received: {found}. Export the model again."
+                )
+
+    @property
+    def providers(self) -> list[str]:
+        """The execution providers in use."""
+        return self._live().get_providers()
+
+    def _live(self) -> ort.InferenceSession:
+        session = self._session
+        if session is None:
+            raise ServingError(f"The session of graph {self.graph!r} of {self.bundle.path} is closed. Make a new one.")
+        return session
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run the graph.
+
+        Args:
+            feeds: Name to array, for every input and state; already checked.
+
+        Returns:
+            Name to array, for every output and next state.
+
+        Raises:
+            ServingError: If the session is closed, or ONNX Runtime fails.
+        """
+        shape = feeds[self.spec.inputs[0].name].shape
+        large = len(shape) > 1 and shape[0] * shape[1] >= LARGE_CALL_POSITIONS
+        try:
+            values = self._live().run(self._output_names, feeds, self._give_back if large else None)
+        except ServingError:
+            raise
+        except Exception as error:  # see above
+            shapes = {name: value.shape for name, value in feeds.items()}
+            raise ServingError(
+                f"ONNX Runtime failed on graph {self.graph!r} with inputs of shape {shapes}: {error}"
+            ) from error
+        return dict(zip(self._output_names, values, strict=True))
+
+    def close(self):
+        """Free the graph and its threads, once calls in progress have come back."""
+        self._session = None

@@ -1,0 +1,228 @@
+"""Runs a sequence chunk by chunk, with the states carried from one chunk to the next."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from keras_seq.serving.bundle import Bundle
+from keras_seq.serving.errors import BundleError, InputError, ServingError, listed
+from keras_seq.serving.inputs import check_array, check_sizes, name_inputs
+from keras_seq.serving.session import Session
+from keras_seq.serving.snapshot import Snapshot
+from keras_seq.serving.tensor_spec import TensorSpec
+
+
+class Stream:
+    """A sequence that arrives in chunks. However it is cut, the outputs are those of the whole.
+
+    `stream.new()` gives another stream over the same graph in memory; each holds nothing but its states and outputs, so
+    thousands share one. Different streams may be fed from different threads at the same time; one stream is one
+    sequence, and is fed by one thread at a time.
+
+    Args:
+        bundle: The bundle's folder, or a `Bundle` already loaded; exported with `streaming=True`.
+        graph: Which of its graphs to run; it must carry states.
+        keep_outputs: Keep every per-step output for `result()`. Without it memory does not grow with the sequence, and
+            `result()` gives the latest of the outputs that have no `time` dimension.
+        num_threads: Threads for one call, the caller's included; by default as many as the process may use.
+        providers: ONNX Runtime execution providers in order of preference; by default CUDA where there is one, then the
+            CPU.
+
+    Raises:
+        BundleError: If the bundle is damaged, has no such graph, or the graph carries no states (use `Predictor`).
+        ServingError: If `num_threads` or `providers` cannot be had.
+
+    Example:
+        ```python
+        stream = Stream("out/tagger")
+        for chunk in chunks:  # each (batch, any number of steps)
+            print(stream.feed({"words": chunk})["tags"])
+        stream.result()["tags"]  # all of them, (batch, steps)
+        ```
+    """
+
+    def __init__(
+        self,
+        bundle: str | Path | Bundle,
+        *,
+        graph: str = "step",
+        keep_outputs: bool = True,
+        num_threads: int | None = None,
+        providers: Sequence[str] | None = None,
+    ):
+        bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        if not bundle.graph(graph).states:
+            raise BundleError(f"Graph {graph!r} of {bundle.path} carries no states: run it with `Predictor`.")
+        self._start(Session(bundle, graph, num_threads=num_threads, providers=providers), keep_outputs)
+
+    def _start(self, session: Session, keep_outputs: bool):
+        self._session = session
+        self._keep_outputs = keep_outputs
+        self._per_step = {spec.name: _time_axis(spec) for spec in session.spec.outputs if "time" in spec.shape}
+        self.reset()
+
+    def new(self, *, keep_outputs: bool | None = None) -> "Stream":
+        """Another stream, at its start, over the same graph in memory.
+
+        Args:
+            keep_outputs: As in the constructor; by default as this stream has it.
+        """
+        stream = object.__new__(type(self))
+        stream._start(self._session, self._keep_outputs if keep_outputs is None else keep_outputs)
+        return stream
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle this stream runs."""
+        return self._session.bundle
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What `feed` takes."""
+        return self._session.spec.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """What `feed` gives."""
+        return self._session.spec.outputs
+
+    @property
+    def batch_size(self) -> int | None:
+        """Number of sequences that run side by side, set by the first chunk; None before it."""
+        return next(iter(self._states.values())).shape[0] if self._states else None
+
+    @property
+    def steps(self) -> int:
+        """Number of time steps fed since the start."""
+        return self._steps
+
+    def feed(self, inputs: Any) -> dict[str, np.ndarray]:
+        """Run the next chunk.
+
+        Args:
+            inputs: Input name to value of shape `(batch, steps, ...)`, an array or nested lists, with one step or more.
+                A single sequence is a batch of one. With a single input, the value itself will do. Values are cast as
+                `Predictor.predict` casts them.
+
+        Returns:
+            Output name to array: for per-step outputs this chunk's steps, for the others their value after the chunk.
+
+        Raises:
+            InputError: If a name, rank, dimension, dtype or value does not suit, or the batch size is not that of the
+                chunks before. The stream is as it was then.
+            ServingError: If the stream is closed, or ONNX Runtime fails. The stream is as it was then.
+        """
+        spec = self._session.spec
+        values = name_inputs(inputs, spec.inputs)
+        feeds = {tensor.name: check_array(values[tensor.name], tensor) for tensor in spec.inputs}
+        sizes = check_sizes([(tensor, feeds[tensor.name].shape) for tensor in spec.inputs])
+        if self.batch_size not in (None, sizes["batch"]):
+            raise InputError(
+                f"Every chunk of a stream must have the batch size of the first, {self.batch_size}. Received: "
+                f"{sizes['batch']}. Call reset() to start over, or new() for another stream."
+            )
+        for state in spec.states:
+            feeds[state.input] = (
+                self._states[state.name] if self._states else np.zeros((sizes["batch"], *state.shape[1:]), state.dtype)
+            )
+        answers = self._session.run(feeds)
+        self._states = {state.name: answers.pop(state.output) for state in spec.states}
+        self._steps += sizes.get("time", 1)
+        for name, answer in answers.items():
+            if name not in self._per_step:
+                self._kept[name] = [answer.copy()]  # the caller may write into what is returned
+            elif self._keep_outputs:
+                self._kept.setdefault(name, []).append(answer.copy())
+        return answers
+
+    def result(self) -> dict[str, np.ndarray]:
+        """The outputs of everything fed since the start.
+
+        Returns:
+            Output name to array: per-step outputs end to end along `time`, the others as after the latest chunk.
+
+        Raises:
+            ServingError: If nothing was fed yet, or the per-step outputs were not kept.
+        """
+        if not self._states:
+            raise ServingError("The stream has no result yet: feed() it a chunk first.")
+        if self._per_step and not self._keep_outputs:
+            raise ServingError(
+                f"The stream was made with keep_outputs=False, so the steps of {listed(self._per_step)} are gone. Take "
+                "them from what feed() returns, or make the stream with keep_outputs=True."
+            )
+        for name, chunks in self._kept.items():
+            if len(chunks) > 1:  # joined once: asking after every chunk must not take longer and longer
+                self._kept[name] = [np.concatenate(chunks, axis=self._per_step[name])]
+        return {name: chunks[0].copy() for name, chunks in self._kept.items()}
+
+    def reset(self):
+        """Go back to the start: states of zero, no outputs, any batch size."""
+        self._states: dict[str, np.ndarray] = {}
+        self._kept: dict[str, list[np.ndarray]] = {}
+        self._steps = 0
+
+    def snapshot(self) -> bytes:
+        """The stream as it stands, as bytes: `restore` goes on from there, in this process or in another.
+
+        Outputs kept so far are part of it.
+        """
+        outputs = {
+            name: np.concatenate(chunks, axis=self._per_step[name]) if len(chunks) > 1 else chunks[0]
+            for name, chunks in self._kept.items()
+        }
+        identity = self.bundle.manifest.files[self._session.spec.file].sha256
+        return Snapshot(identity, self._steps, self._keep_outputs, self._states, outputs).to_bytes()
+
+    def restore(self, data: bytes):
+        """Go on from where `snapshot` was taken, whatever this stream held before.
+
+        Args:
+            data: What `snapshot` gave, of a stream over the same graph.
+
+        Raises:
+            ServingError: If the bytes are damaged or no snapshot, come from another graph, or lack the outputs this
+                stream is to keep. The stream is as it was then.
+        """
+        snapshot = Snapshot.from_bytes(data)
+        spec = self._session.spec
+        identity = self.bundle.manifest.files[spec.file].sha256
+        if snapshot.graph_sha256 != identity:
+            raise ServingError(
+                f"The snapshot is of another bundle: its graph has SHA-256 {snapshot.graph_sha256}, and graph "
+                f"{self._session.graph!r} of {self.bundle.path} has {identity}. Restore it with its own bundle."
+            )
+        if self._per_step and self._keep_outputs and not snapshot.keeps_outputs:
+            raise ServingError(
+                "The snapshot was taken with keep_outputs=False, so result() could not be whole. Restore it into a "
+                "stream made with keep_outputs=False."
+            )
+        self._states = dict(snapshot.states)
+        self._steps = snapshot.steps
+        self._kept = {
+            name: [array]
+            for name, array in snapshot.outputs.items()
+            if self._keep_outputs or name not in self._per_step
+        }
+
+    def close(self):
+        """Free the graph and its threads, for every stream made from this one with `new` too."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def __repr__(self) -> str:
+        takes = ", ".join(f"{spec.name}: {spec}" for spec in self.inputs)
+        gives = ", ".join(f"{spec.name}: {spec}" for spec in self.outputs)
+        name = self.bundle.manifest.name
+        return f"<Stream {name!r} ({takes}) -> ({gives}), {self._steps} steps fed, batch of {self.batch_size}>"
+
+
+def _time_axis(spec: TensorSpec) -> int:
+    return spec.shape.index("time")
