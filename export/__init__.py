@@ -1,1 +1,16 @@
-"""Part of keras_seq."""
+"""From a trained Keras model to a verified bundle: native ONNX graphs, a SavedModel, a manifest."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=["lowering"],
+    submod_attrs={
+        "errors": ["ExportError", "NotNativeError", "ParityError", "StreamingError"],
+        "explain": ["Explanation", "LayerExplanation", "explain"],
+        "export_model": ["export_model"],
+        "parity": ["Parity", "Tolerance"],
+        "report": ["ExportReport"],
+        "verify_bundle": ["verify_bundle"],
+    },
+)

@@ -1,0 +1,239 @@
+"""The pipeline: from a trained Keras model to a verified bundle."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+from keras_seq.export import onnx_graph
+from keras_seq.export.bundle_writer import bundle_folder, file_specs
+from keras_seq.export.errors import ExportError
+from keras_seq.export.lowering.layer_note import LayerNote, layer_notes
+from keras_seq.export.lowering.markers import Markers
+from keras_seq.export.lowering.trace import StreamState, Trace
+from keras_seq.export.padding import pad_candidates, padding_is_masked
+from keras_seq.export.parity import Tolerance, check_parity
+from keras_seq.export.report import ExportReport
+from keras_seq.export.saved_model import write_saved_model
+from keras_seq.export.signature import Signature, model_signature
+from keras_seq.export.streaming import check_streamable
+from keras_seq.export.tracing import find_states, keras_runner, output_specs, state_tensor_specs, traceable
+from keras_seq.export.verification import verify_folder
+from keras_seq.serving.bundle import MANIFEST_FILE, GraphSpec, Manifest, StateSpec, TensorSpec
+
+__all__ = ["FORMATS", "export_model"]
+
+FORMATS = ("onnx", "saved_model")
+_PACKAGES = ("keras_seq", "keras", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy")
+
+
+def export_model(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    formats: Sequence[str] = FORMATS,
+    streaming: bool = False,
+    verify: bool = True,
+    overwrite: bool = False,
+    allow_loop: bool = False,
+    min_onnxruntime: str = "1.17",
+    input_signature=None,
+    dynamic_dims: dict[str, dict[int, str]] | None = None,
+    metadata: dict | None = None,
+    tolerance: Tolerance | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> ExportReport:
+    """Exports a trained model as a bundle: a folder with ONNX graphs, a SavedModel and a manifest (docs/bundle.md).
+
+    Recurrent layers, ours and the stock ones of Keras, alone or inside `Bidirectional`, `RNN`, `TimeDistributed` and
+    nested models, become native ONNX nodes, masks included. The bundle is written whole or not at all.
+
+    Args:
+        model: A built model: Sequential, functional or subclassed. It is left as it was.
+        path: The bundle's folder. Its parents are made.
+        formats: What to write: `"onnx"`, `"saved_model"` or both.
+        streaming: Whether to write `step.onnx` (and the SavedModel's signature `step`) too, which take the input in
+            chunks of any length and carry the states. For models that only read forwards.
+        verify: Whether to compare every file written with the Keras model, over a battery of inputs.
+        overwrite: Whether to replace a bundle that is at `path` already.
+        allow_loop: Whether a recurrent layer may be left as a slow ONNX `Loop` where it has no native form.
+        min_onnxruntime: The oldest ONNX Runtime that must load the graphs.
+        input_signature: For subclassed models with integer inputs, the structure of the model's argument: a
+            `keras.InputSpec`, or a list or dict of such.
+        dynamic_dims: By input name, `{axis: name}` for dynamic dimensions other than `batch` and `time`, such as the
+            two lengths of a model that reads two sequences.
+        metadata: Kept in the manifest as it is: task, labels, vocabularies. Anything that JSON can hold.
+        tolerance: Of the comparisons; the default allows `1e-5 + 1e-5 * |value|`.
+        progress: Called with a line of text at the start of each stage.
+
+    Returns:
+        What was written, how each layer was lowered, and how far the numbers differ.
+
+    Raises:
+        ExportError: The model or the path cannot be used as asked; nothing is written.
+        StreamingError: The model cannot run in chunks; it names the layers.
+        ParityError: What was written computes something else than the Keras model; it is removed again.
+
+    Example:
+        ```python
+        report = export_model(model, "out/tagger", streaming=True, metadata={"labels": ["O", "B", "I"]})
+        print(report)
+        ```
+    """
+    say = progress or (lambda line: None)
+    formats = _checked_formats(formats)
+    onnx_graph.check_runtime_version(min_onnxruntime)
+    _check_backend()
+    signature = model_signature(model, input_signature, dynamic_dims)
+    notes = layer_notes(model)
+    if streaming:
+        check_streamable(model, signature)
+    if "onnx" in formats and not allow_loop:
+        _check_no_loops(model, notes)
+
+    with bundle_folder(path, overwrite=overwrite) as folder:
+        say("running the Keras model")
+        reference = keras_runner(model, signature)
+        outputs = output_specs(signature, reference)
+        candidates = pad_candidates(model, signature)
+        if padding_is_masked(signature, reference, outputs, candidates):
+            padded = tuple(replace(spec, pad_value=candidates.get(spec.name)) for spec in signature.inputs)
+            signature = replace(signature, inputs=padded)
+        states = find_states(model, signature) if streaming else None
+
+        graphs = {}
+        if "onnx" in formats:
+            say("writing model.onnx")
+            graphs["model"] = _write_onnx(folder, "model", model, signature, outputs, (), allow_loop)
+            if states is not None:
+                say("writing step.onnx")
+                graphs["step"] = _write_onnx(folder, "step", model, signature, outputs, states, allow_loop)
+        signatures = None
+        if "saved_model" in formats:
+            say("writing saved_model")
+            signatures = write_saved_model(model, folder / "saved_model", signature, outputs, states)
+
+        parity = ()
+        if verify or streaming:
+            say("comparing with the Keras model")
+            parity = tuple(
+                verify_folder(
+                    folder,
+                    signature.inputs,
+                    outputs,
+                    states or (),
+                    bool(graphs),
+                    signatures or [],
+                    reference,
+                    candidates,
+                    tolerance or Tolerance(),
+                )
+            )
+            check_parity(list(parity))
+
+        manifest = Manifest(
+            name=model.name,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            model=_describe(model),
+            versions=_versions(),
+            graphs=graphs,
+            files=file_specs(folder),
+            onnx=_onnx_versions(min_onnxruntime) if graphs else None,
+            saved_model={"path": "saved_model", "signatures": signatures} if signatures else None,
+            layers=[note.to_dict() for note in notes],
+            parity=[result.to_dict() for result in parity],
+            metadata=metadata or {},
+        )
+        (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+    return ExportReport(Path(path), manifest, tuple(notes), parity)
+
+
+def _checked_formats(formats: Sequence[str]) -> tuple[str, ...]:
+    formats = (formats,) if isinstance(formats, str) else tuple(formats)
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown or not formats:
+        raise ExportError(f"`formats` must be one or more of {list(FORMATS)}. Received: {list(formats)}.")
+    return formats
+
+
+def _check_backend() -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError(
+            f"exporting runs on Keras' TensorFlow backend; this process runs on {keras.backend.backend()!r}. Save the "
+            "model with model.save('model.keras') and export that in a process with KERAS_BACKEND=tensorflow."
+        )
+
+
+def _check_no_loops(model: keras.Model, notes: Sequence[LayerNote]) -> None:
+    loops = [note for note in notes if note.lowering == "loop"]
+    if loops:
+        listed = "\n".join(f"  layer {note.name!r} ({note.layer_class}): {note.reason}" for note in loops)
+        raise ExportError(
+            f"model {model.name!r} has recurrent layers with no native ONNX form:\n{listed}\n"
+            "Change them, or pass allow_loop=True to leave them as ONNX Loops, which are several times slower."
+        )
+
+
+def _write_onnx(
+    folder: Path,
+    name: str,
+    model: keras.Model,
+    signature: Signature,
+    outputs: Sequence[TensorSpec],
+    states: Sequence[StreamState],
+    allow_loop: bool,
+) -> GraphSpec:
+    trace = Trace(Markers(), streaming=name == "step")
+    proto = onnx_graph.convert(
+        traceable(model, signature, trace, states),
+        [*signature.tensor_specs(), *state_tensor_specs(states)],
+        trace.markers,
+    )
+    loops = onnx_graph.loops(proto)
+    if loops and not allow_loop:
+        raise ExportError(
+            f"{name}.onnx would hold loops that no lowering rule knows of: {', '.join(loops[:5])}. "
+            "Pass allow_loop=True to keep them."
+        )
+    carried = [StateSpec(s.name, s.name, s.next_name, "float32", ("batch", s.size)) for s in states]
+    onnx_graph.finish(
+        proto,
+        model.name,
+        [(spec.name, spec.shape) for spec in signature.inputs] + [(s.input, s.shape) for s in carried],
+        [(spec.name, spec.shape) for spec in outputs] + [(s.output, s.shape) for s in carried],
+    )
+    (folder / f"{name}.onnx").write_bytes(proto.SerializeToString())
+    operators = onnx_graph.operators(proto)
+    return GraphSpec(
+        f"{name}.onnx", signature.inputs, tuple(outputs), tuple(carried), sum(operators.values()), operators
+    )
+
+
+def _describe(model: keras.Model) -> dict:
+    return {
+        "class": type(model).__name__,
+        "parameters": int(model.count_params()),
+        "dtype_policy": model.dtype_policy.name,
+    }
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        versions[package] = importlib.metadata.version(package)
+    return versions
+
+
+def _onnx_versions(min_onnxruntime: str) -> dict:
+    return {
+        "opset": onnx_graph.OPSET,
+        "ir_version": onnx_graph.IR_VERSION,
+        "min_onnxruntime": min_onnxruntime,
+    }

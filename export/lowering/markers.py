@@ -1,0 +1,114 @@
+"""Carries ONNX nodes through the tracing.
+
+TensorFlow has no operations that the converter would turn into native recurrent nodes, or into `GatherND` and `TopK` as
+we want them. So the traced graph gets a marker, a stateless `tf.numpy_function` that is never run, and a handler of the
+converter replaces the marker by the nodes it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+__all__ = ["Emit", "GraphWriter", "Markers"]
+
+
+class GraphWriter:
+    """Adds ONNX nodes to a graph under conversion."""
+
+    def __init__(self, ctx, scope: str) -> None:
+        self._ctx = ctx
+        self._scope = scope
+
+    def node(self, op_type: str, inputs: Sequence[str], num_outputs: int = 1, **attributes) -> list[str]:
+        """Adds a node; an empty name leaves an optional input out. Returns the names of its outputs."""
+        inputs = list(inputs)
+        while inputs and not inputs[-1]:
+            inputs.pop()
+        node = self._ctx.make_node(
+            op_type, inputs, attr=attributes, output_count=num_outputs, op_name_scope=self._scope
+        )
+        return list(node.output)
+
+    def constant(self, value: np.ndarray, name: str = "constant") -> str:
+        """The name of a constant; the same value under the same name is kept once."""
+        value, unique = np.asarray(value), name
+        existing = self._ctx.get_node_by_name(unique)
+        while existing is not None:
+            kept = existing.get_tensor_value(as_list=False)
+            if kept.dtype == value.dtype and np.array_equal(kept, value):
+                return existing.output[0]
+            unique += "'"
+            existing = self._ctx.get_node_by_name(unique)
+        return self._ctx.make_const(unique, value).output[0]
+
+
+Emit = Callable[[GraphWriter, list[str]], list[str]]
+"""Writes the nodes that a marker stands for: takes the names of its inputs, returns those of its outputs."""
+
+
+class Markers:
+    """The markers of one tracing, and the handlers that resolve them."""
+
+    def __init__(self) -> None:
+        self._emitters: dict[str, Emit] = {}
+
+    def place(
+        self, emit: Emit, inputs: Sequence[tf.Tensor], outputs: Sequence[tuple[tf.DType, Sequence]]
+    ) -> list[tf.Tensor]:
+        """Puts a marker into the graph being traced.
+
+        Args:
+            emit: Writes the ONNX nodes when the graph is converted.
+            inputs: Tensors.
+            outputs: For each output its dtype and static shape.
+
+        Returns:
+            The outputs.
+        """
+
+        def never_run(*_):
+            raise RuntimeError("an export marker was executed; it only stands for ONNX nodes while tracing")
+
+        results = tf.numpy_function(never_run, list(inputs), [dtype for dtype, _ in outputs], stateful=False)
+        self._emitters[results[0].op.get_attr("token").decode()] = emit
+        # An operation rather than set_shape: the shapes must survive the trip through a GraphDef.
+        return [tf.ensure_shape(result, shape) for result, (_, shape) in zip(results, outputs, strict=True)]
+
+    def handlers(self) -> dict:
+        """The `custom_op_handlers` of `tf2onnx.convert.from_function`."""
+        return {
+            "PyFuncStateless": (self._resolve, []),
+            "ReverseV2": (_reverse, []),
+            "SelectV2": (_select, []),
+        }
+
+    def _resolve(self, ctx, node, name, args) -> None:
+        token = node.get_attr_value("token")
+        emit = self._emitters[token.decode() if isinstance(token, bytes) else token]
+        inputs, outputs = list(node.input), list(node.output)
+        ctx.remove_node(node.name)
+        for written, wanted in zip(emit(GraphWriter(ctx, node.name), inputs), outputs, strict=True):
+            ctx.replace_all_inputs(wanted, written)
+
+
+def _select(ctx, node, name, args) -> None:
+    """`tf.where` as `Where`: the converter's own form multiplies, so a NaN in the branch not taken would spread."""
+    inputs, outputs = list(node.input), list(node.output)
+    shapes, dtypes = [ctx.get_shape(o) for o in outputs], [ctx.get_dtype(o) for o in outputs]
+    ctx.remove_node(node.name)
+    ctx.make_node("Where", inputs, outputs=outputs, name=node.name, shapes=shapes, dtypes=dtypes)
+
+
+def _reverse(ctx, node, name, args) -> None:
+    """`tf.reverse` as `Slice` with a step of -1: the converter's own form takes seven nodes."""
+    axes = np.asarray(node.inputs[1].get_tensor_value(as_list=False), "int64")
+    source, outputs = node.input[0], list(node.output)
+    shapes, dtypes = [ctx.get_shape(o) for o in outputs], [ctx.get_dtype(o) for o in outputs]
+    ctx.remove_node(node.name)
+    writer = GraphWriter(ctx, node.name)
+    starts, ends = np.full_like(axes, -1), np.full_like(axes, np.iinfo("int64").min)
+    bounds = [writer.constant(value, f"reverse_{axes.tolist()}") for value in (starts, ends, axes, starts)]
+    ctx.make_node("Slice", [source, *bounds], outputs=outputs, name=node.name, shapes=shapes, dtypes=dtypes)

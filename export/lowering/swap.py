@@ -1,0 +1,128 @@
+"""Swaps the calls of a model's recurrent layers for their lowering rules, for the time of one tracing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import keras
+
+import keras_seq
+from keras_seq.export.errors import NotNativeError, StreamingError
+from keras_seq.export.lowering.bidirectional import bidirectional_call, paired_cells
+from keras_seq.export.lowering.recurrent import (
+    native_call,
+    native_cells,
+    overridden_method,
+    portable_call,
+    takes_states,
+)
+from keras_seq.export.lowering.time_distributed import time_distributed_call
+from keras_seq.export.lowering.trace import Trace
+
+__all__ = ["portable_model", "swapped_calls"]
+
+
+@contextlib.contextmanager
+def swapped_calls(model: keras.Model, trace: Trace) -> Iterator[None]:
+    """Within: every layer of `model` that has a lowering rule follows it when called.
+
+    Args:
+        model: A built model; it is left as it was found.
+        trace: Collects markers and states.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(portable_model(model))
+        layers = _layers(model)
+        names = _names(layers)
+        for layer in layers:
+            call = _lowered_call(layer, names.get(id(layer), layer.name), trace)
+            if call is not None:
+                stack.enter_context(_own_call(layer, call))
+        yield
+
+
+@contextlib.contextmanager
+def portable_model(model: keras.Model) -> Iterator[None]:
+    """Within: `model` computes what an export is to compute, on any device.
+
+    That is: in float32, whatever the policy it was trained under; without kernels that belong to a device; every
+    recurrent layer starting from zero and keeping no state between calls.
+
+    Args:
+        model: A built model; it is left as it was found.
+    """
+    float32 = keras.dtype_policies.DTypePolicy("float32")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(keras_seq.recurrent.portable_kernels())
+        for layer in _layers(model):
+            if layer.compute_dtype != "float32":
+                stack.enter_context(_attribute(layer, "dtype_policy", float32))
+            if hasattr(layer, "use_cudnn"):
+                stack.enter_context(_attribute(layer, "use_cudnn", False))
+            if isinstance(layer, keras.layers.RNN) and layer.stateful:
+                stack.enter_context(_attribute(layer, "stateful", False))
+        yield
+
+
+def _layers(model: keras.Model) -> list[keras.Layer]:
+    return list(model._flatten_layers(include_self=True, recursive=True))
+
+
+def _lowered_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | None:
+    """The rule that `layer` follows, or None where it keeps its own call."""
+    if isinstance(layer, keras.layers.TimeDistributed):
+        return None if overridden_method(layer) else time_distributed_call(layer, trace)
+    if isinstance(layer, keras.layers.Bidirectional):
+        pair = paired_cells(layer) if trace.markers is not None else None
+        call = bidirectional_call(layer, trace, pair) if pair else type(layer).call.__get__(layer)
+        return _whole_sequences_only(layer, call, trace)
+    if isinstance(layer, keras.layers.RNN):
+        if trace.markers is not None:
+            with contextlib.suppress(NotNativeError):
+                return native_call(layer, name, native_cells(layer, name), trace)
+        return portable_call(layer, name, trace) if takes_states(layer) else None
+    return None
+
+
+def _whole_sequences_only(layer: keras.layers.Bidirectional, call: Callable, trace: Trace) -> Callable:
+    def refusing(*args, **kwargs):
+        if trace.streaming:
+            raise StreamingError(
+                f"layer {layer.name!r} cannot stream: {type(layer).__name__} reads the sequence from its end as well. "
+                "Export with streaming=False, or use a layer that only reads forwards."
+            )
+        return call(*args, **kwargs)
+
+    return refusing
+
+
+def _names(layers: list[keras.Layer]) -> dict[int, str]:
+    """Names that tell the layers of one stack from those of another."""
+    return {
+        id(sublayer): f"{layer.name}.{index}"
+        for layer in layers
+        if isinstance(layer, keras_seq.StackedRNN)
+        for index, sublayer in enumerate(layer.layers)
+    }
+
+
+@contextlib.contextmanager
+def _own_call(layer: keras.Layer, call: Callable) -> Iterator[None]:
+    """Gives one layer a `call` of its own for a while; its class keeps the one it has."""
+    layer.call = call
+    try:
+        yield
+    finally:
+        del layer.call
+
+
+@contextlib.contextmanager
+def _attribute(layer: keras.Layer, name: str, value) -> Iterator[None]:
+    """Sets an attribute of a layer for a while."""
+    before = getattr(layer, name)
+    setattr(layer, name, value)
+    try:
+        yield
+    finally:
+        setattr(layer, name, before)

@@ -1,0 +1,191 @@
+"""Turns a traced function into an ONNX model: conversion, names, dimensions, versions, checks."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+import onnx
+import tensorflow as tf
+from keras.src.export.tf2onnx_lib import patch_tf2onnx
+
+from keras_seq.export.errors import ExportError
+from keras_seq.export.lowering.markers import Markers
+
+__all__ = ["IR_VERSION", "OPSET", "check_runtime_version", "convert", "finish", "loops", "operators"]
+
+OPSET = 18
+"""The opset of every graph: the newest that the converter writes, and old enough for every runtime asked for."""
+IR_VERSION = 8
+"""The IR version that came with opset 18 (ONNX 1.13); newer ones are refused by runtimes that could run the graph."""
+_OLDEST_RUNTIME = (1, 14)
+
+
+def check_runtime_version(version: str) -> None:
+    """Checks that an ONNX Runtime as old as `version` can run what is written.
+
+    Raises:
+        ExportError: It is older than opset 18, or no version at all.
+    """
+    try:
+        parsed = tuple(int(part) for part in version.split("."))[:2]
+    except ValueError:
+        raise ExportError(f"`min_onnxruntime` must be a version such as '1.17'. Received: {version!r}.") from None
+    if parsed < _OLDEST_RUNTIME:
+        oldest = ".".join(map(str, _OLDEST_RUNTIME))
+        raise ExportError(
+            f"graphs are written at opset {OPSET}, which onnxruntime knows since {oldest}. "
+            f"Received: min_onnxruntime={version!r}. Ask for {oldest} or newer."
+        )
+
+
+def convert(function: Callable, specs: Sequence[tf.TensorSpec], markers: Markers) -> onnx.ModelProto:
+    """Traces `function` and converts the graph, markers included.
+
+    Args:
+        function: Takes tensors as `specs` say and returns a flat list of tensors.
+        specs: Named `input_0`, `input_1`, …
+        markers: What the tracing puts its recurrent nodes into.
+
+    Returns:
+        The model; its inputs and outputs are in order, under names of the converter's.
+
+    Raises:
+        ExportError: The graph holds operations that have no ONNX form.
+    """
+    import tf2onnx
+
+    patch_tf2onnx()  # tf2onnx 1.17 uses names that NumPy 2 has dropped
+    traced = tf.function(function, autograph=False, input_signature=list(specs))
+    with _quiet("tf2onnx") as errors:
+        proto, _ = tf2onnx.convert.from_function(
+            traced, input_signature=list(specs), opset=OPSET, custom_op_handlers=markers.handlers()
+        )
+    unknown = sorted({n.op_type for n in _nodes(proto.graph) if not n.domain and not onnx.defs.has(n.op_type)})
+    if unknown:
+        details = "; ".join(dict.fromkeys(errors)) or "the converter gave no reason"
+        raise ExportError(f"these operations of the model have no ONNX form: {', '.join(unknown)} ({details[:500]}).")
+    return proto
+
+
+def finish(
+    proto: onnx.ModelProto,
+    name: str,
+    inputs: Sequence[tuple[str, tuple[int | str, ...]]],
+    outputs: Sequence[tuple[str, tuple[int | str, ...]]],
+) -> onnx.ModelProto:
+    """Gives a converted model its own names, dimensions and versions, and checks it.
+
+    Args:
+        proto: From `convert`; changed in place.
+        name: The graph's name.
+        inputs: Name and dimensions of each input, in order.
+        outputs: Likewise.
+    """
+    graph = proto.graph
+    _bypass_identities(graph)
+    renames = {
+        value.name: new_name
+        for values, wanted in ((graph.input, inputs), (graph.output, outputs))
+        for value, (new_name, _) in zip(values, wanted, strict=True)
+    }
+    inner = {n for node in _nodes(graph) for n in node.output} | {tensor.name for tensor in graph.initializer}
+    for new_name in set(renames.values()) & (inner - set(renames)):
+        _rename(graph, {new_name: f"{new_name}:inner"})
+    _rename(graph, renames)
+    for values, wanted in ((graph.input, inputs), (graph.output, outputs)):
+        for value, (_, dims) in zip(values, wanted, strict=True):
+            _set_dims(value, dims)
+    del graph.value_info[:]
+    graph.name = name
+    graph.doc_string = ""
+    proto.ir_version = IR_VERSION
+    proto.producer_name, proto.producer_version = "keras_seq", ""
+    used = {node.domain for node in _nodes(graph)}
+    kept = [entry for entry in proto.opset_import if entry.domain in used]
+    del proto.opset_import[:]
+    proto.opset_import.extend(kept)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def operators(proto: onnx.ModelProto) -> dict[str, int]:
+    """How many nodes of each type the graph has, subgraphs included; most frequent first."""
+    return dict(Counter(node.op_type for node in _nodes(proto.graph)).most_common())
+
+
+def loops(proto: onnx.ModelProto) -> list[str]:
+    """Names of the `Loop` and `Scan` nodes."""
+    return [node.name for node in _nodes(proto.graph) if node.op_type in ("Loop", "Scan")]
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for subgraph in _subgraphs(node):
+            yield from _nodes(subgraph)
+
+
+def _subgraphs(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    return [a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
+
+
+def _bypass_identities(graph: onnx.GraphProto) -> None:
+    """Removes `Identity` nodes, which converters leave at outputs and which cost a copy."""
+    outputs = {value.name for value in graph.output}
+    fixed = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+    for node in [n for n in graph.node if n.op_type == "Identity"]:
+        source, target = node.input[0], node.output[0]
+        if target not in outputs:
+            graph.node.remove(node)
+            _rename(graph, {target: source})
+        elif source not in outputs | fixed:
+            graph.node.remove(node)
+            _rename(graph, {source: target})
+
+
+def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
+    """Renames tensors, in subgraphs too."""
+    for value in [*graph.input, *graph.output, *graph.initializer]:
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        node.input[:] = [names.get(n, n) for n in node.input]
+        node.output[:] = [names.get(n, n) for n in node.output]
+        for subgraph in _subgraphs(node):
+            _rename(subgraph, names)
+
+
+def _set_dims(value: onnx.ValueInfoProto, dims: tuple[int | str, ...]) -> None:
+    shape = value.type.tensor_type.shape
+    del shape.dim[:]
+    for dim in dims:
+        entry = shape.dim.add()
+        if isinstance(dim, str):
+            entry.dim_param = dim
+        else:
+            entry.dim_value = dim
+
+
+@contextlib.contextmanager
+def _quiet(logger_name: str) -> Iterator[list[str]]:
+    """Keeps a library's log off the terminal; yields its errors, which it only logs."""
+    errors: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.ERROR:
+                errors.append(record.getMessage().splitlines()[0])
+
+    logger, handler = logging.getLogger(logger_name), Collect()
+    before = logger.propagate, list(logger.handlers)
+    logger.propagate, logger.handlers = False, [handler]
+    try:
+        yield errors
+    finally:
+        logger.propagate, logger.handlers = before
+
+
+os.environ.setdefault("TF2ONNX_LOG_LEVEL", "ERROR")

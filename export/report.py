@@ -1,0 +1,43 @@
+"""What an export did, to be printed or read by programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_seq.export.lowering.layer_note import LayerNote
+from keras_seq.export.parity import Parity
+from keras_seq.serving.bundle import Manifest
+
+__all__ = ["ExportReport"]
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What `export_model` did.
+
+    Attributes:
+        path: The bundle.
+        manifest: What its `bundle.json` says.
+        layers: How each recurrent layer was lowered.
+        parity: Every comparison made; all passed, or there would be no report.
+    """
+
+    path: Path
+    manifest: Manifest
+    layers: tuple[LayerNote, ...]
+    parity: tuple[Parity, ...]
+
+    def __str__(self) -> str:
+        lines = [f"bundle {self.path}"]
+        for name, graph in self.manifest.graphs.items():
+            size = self.manifest.files[graph.file].bytes / 1e6
+            operators = ", ".join(f"{count} {op}" for op, count in list(graph.operators.items())[:6])
+            lines.append(f"  {graph.file:<12} {size:7.2f} MB, {graph.nodes} nodes ({operators}, …)")
+            if name == "step":
+                lines.append("               states: " + ", ".join(state.name for state in graph.states))
+        if self.manifest.saved_model:
+            lines.append(f"  saved_model  signatures {', '.join(self.manifest.saved_model['signatures'])}")
+        lines += [f"  layer {n.name} ({n.layer_class}): {n.lowering}, {n.reason}" for n in self.layers]
+        lines += [f"  {result}" for result in self.parity]
+        return "\n".join(lines)

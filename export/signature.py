@@ -1,0 +1,192 @@
+"""What a model takes and returns: names, dtypes, dimensions, and how to call it with a flat list of tensors."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_seq.export.errors import ExportError
+from keras_seq.serving.tensor_spec import TensorSpec
+
+__all__ = ["Signature", "model_signature", "output_names"]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How to call a model.
+
+    Attributes:
+        inputs: The inputs, flat; dynamic dimensions have names.
+        call: Takes as many tensors, in that order, and returns what the model returns.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    call: Callable
+
+    def tensor_specs(self) -> list[tf.TensorSpec]:
+        """The inputs as TensorFlow describes them, under names that are safe in any graph."""
+        return [
+            tf.TensorSpec([d if isinstance(d, int) else None for d in spec.shape], spec.dtype, name=f"input_{i}")
+            for i, spec in enumerate(self.inputs)
+        ]
+
+
+def model_signature(model: keras.Model, input_signature=None, dynamic_dims: dict | None = None) -> Signature:
+    """Finds out what a model takes.
+
+    Args:
+        model: A built model.
+        input_signature: For models that do not say themselves: the structure of the model's one argument (a spec, or a
+            list or dict of specs), of `keras.InputSpec`, `keras.KerasTensor` or `tf.TensorSpec`.
+        dynamic_dims: By input name, `{axis: name}` for dynamic axes that are not to be called `batch` (axis 0), `time`
+            (axis 1) or `<input>_<axis>`.
+
+    Raises:
+        ExportError: The model was never built, or does not say what it takes.
+    """
+    if not isinstance(model, keras.Model):
+        raise ExportError(f"`model` must be a keras.Model. Received: {model!r} of type {type(model).__name__}.")
+    if not model.built:
+        raise ExportError(
+            f"model {model.name!r} was never built, so it has no weights to export. Call it once on real input, or "
+            "give its first layer a keras.Input."
+        )
+    positional = True
+    if input_signature is not None:
+        structure = input_signature
+    elif isinstance(model, keras.Sequential):
+        structure = model.inputs[0]
+    elif getattr(model, "_inputs_struct", None) is not None:  # functional
+        structure = model._inputs_struct
+    else:
+        structure, positional = _recorded_arguments(model), False
+    specs = _named_specs(structure)
+    _check_unique([name for name, _ in specs])
+
+    bounds = _embedding_bounds(model)
+    dynamic_dims = dynamic_dims or {}
+    unknown = sorted(set(dynamic_dims) - {name for name, _ in specs})
+    if unknown:
+        raise ExportError(
+            f"`dynamic_dims` names inputs {unknown} that the model lacks. It has: {[n for n, _ in specs]}."
+        )
+    inputs = tuple(_tensor_spec(name, spec, dynamic_dims.get(name, {}), bounds) for name, spec in specs)
+
+    def call(*tensors):
+        arguments = keras.tree.pack_sequence_as(structure, list(tensors))
+        if positional:
+            return model(arguments, training=False) if _takes_training(model) else model(arguments)
+        return model(**arguments, training=False) if _takes_training(model) else model(**arguments)
+
+    return Signature(inputs, call)
+
+
+def output_names(model: keras.Model, outputs) -> list[str]:
+    """Names for a model's outputs, flat: the keys of a dict, or the names of the layers that made them.
+
+    Args:
+        model: The model.
+        outputs: What the model returned, or any tensors of that structure.
+    """
+    if isinstance(outputs, dict):
+        names = [str(key) for key in outputs]
+        if len(names) == len(keras.tree.flatten(outputs)):
+            return sorted(names)  # the order in which keras.tree flattens a dict
+    flat = keras.tree.flatten(outputs)
+    names = list(getattr(model, "output_names", None) or [])
+    if len(names) != len(flat):
+        last = model.layers[-1].name if isinstance(model, keras.Sequential) and len(flat) == 1 else "output"
+        names = [last] * len(flat)
+    seen: Counter = Counter()
+    unique = []
+    for name in names:
+        unique.append(f"{name}_{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return unique
+
+
+def _takes_training(model: keras.Model) -> bool:
+    return model._call_has_training_arg
+
+
+def _recorded_arguments(model: keras.Model) -> dict:
+    """Shapes of a subclassed model's arguments, as Keras recorded them when it was first called."""
+    shapes = getattr(model, "_build_shapes_dict", None)
+    if not shapes:
+        raise ExportError(
+            f"model {model.name!r} does not say what it takes. Pass input_signature=keras.InputSpec(shape=(None, None, "
+            "features)), or a list or dict of such."
+        )
+    if any(isinstance(layer, keras.layers.Embedding) for layer in model._flatten_layers()):
+        raise ExportError(
+            f"model {model.name!r} is subclassed and has an Embedding, so which of its inputs are integers is unknown. "
+            "Pass input_signature=keras.InputSpec(shape=(None, None), dtype='int32'), or a list or dict of such."
+        )
+    named = {}
+    for key, shape in shapes.items():
+        name = "inputs" if key == "input_shape" else key.removesuffix("_shape")
+        named[name] = _specs_from_shapes(shape)
+    arguments = list(model._call_signature.parameters)
+    if len(named) == 1:
+        return {arguments[0]: next(iter(named.values()))}
+    return named
+
+
+def _specs_from_shapes(shape):
+    if isinstance(shape, dict):
+        return {key: _specs_from_shapes(value) for key, value in shape.items()}
+    if all(size is None or isinstance(size, int) for size in shape):
+        dynamic = (None, None) if len(shape) > 2 else (None,)
+        return keras.InputSpec(shape=(*dynamic, *shape[len(dynamic) :]), dtype="float32")
+    return [_specs_from_shapes(value) for value in shape]
+
+
+def _named_specs(structure) -> list[tuple[str, object]]:
+    """(name, spec) for each leaf, in the order in which keras.tree flattens."""
+    specs = []
+    for path, spec in keras.tree.flatten_with_path(structure):
+        keys = [str(part) for part in path if isinstance(part, str)]
+        name = keys[-1] if keys else getattr(spec, "name", None)
+        specs.append((name or f"input_{len(specs)}", spec))
+    return specs
+
+
+def _check_unique(names: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ExportError(f"the model has several inputs named {twice}. Give each keras.Input a name of its own.")
+
+
+def _tensor_spec(name: str, spec, dims: dict, bounds: dict) -> TensorSpec:
+    sizes = tuple(None if size is None else int(size) for size in spec.shape)
+    if not sizes:
+        raise ExportError(f"input {name!r} is a scalar; the first axis of every input must be the batch.")
+    dtype = keras.backend.standardize_dtype(spec.dtype or "float32")
+    if dtype in ("bfloat16", "float16", "float64"):
+        dtype = "float32"
+    defaults = {0: "batch", 1: "time"}
+    shape = ["batch"]
+    for axis, size in enumerate(sizes[1:], start=1):
+        shape.append(dims.get(axis, defaults.get(axis, f"{name}_{axis}")) if size is None else size)
+    maximum = bounds.get(name, bounds.get(None)) if np.issubdtype(np.dtype(dtype), np.integer) else None
+    return TensorSpec(name, dtype, tuple(shape), maximum=maximum)
+
+
+def _embedding_bounds(model: keras.Model) -> dict[str | None, int]:
+    """The largest valid id by input name; under None the bound for inputs that could not be followed."""
+    embeddings = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Embedding)]
+    if not embeddings:
+        return {}
+    bounds: dict[str | None, int] = {None: min(layer.input_dim for layer in embeddings) - 1}
+    for layer in embeddings:
+        for node in layer._inbound_nodes:
+            for tensor in node.input_tensors:
+                source = tensor._keras_history.operation
+                if isinstance(source, keras.layers.InputLayer):
+                    bounds[source.name] = min(bounds.get(source.name, layer.input_dim - 1), layer.input_dim - 1)
+    return bounds

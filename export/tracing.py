@@ -1,0 +1,110 @@
+"""Traces a model into functions of flat tensors: the whole sequence, and one chunk of a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_seq.export.battery import random_inputs
+from keras_seq.export.errors import ExportError, StreamingError
+from keras_seq.export.lowering.swap import portable_model, swapped_calls
+from keras_seq.export.lowering.trace import StreamState, Trace
+from keras_seq.export.parity import Runner
+from keras_seq.export.signature import Signature, output_names
+from keras_seq.serving.tensor_spec import TensorSpec
+
+__all__ = ["find_states", "keras_runner", "output_specs", "state_tensor_specs", "traceable"]
+
+
+def keras_runner(model: keras.Model, signature: Signature) -> Runner:
+    """Runs the Keras model itself, as `portable_model` has it: the reference of every comparison."""
+
+    def call(*tensors: tf.Tensor):
+        with portable_model(model):
+            return signature.call(*tensors)
+
+    traced = tf.function(call, input_signature=signature.tensor_specs(), autograph=False)
+
+    def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        outputs = traced(*(tf.constant(inputs[spec.name], spec.dtype) for spec in signature.inputs))
+        flat = [value.numpy() for value in keras.tree.flatten(outputs)]
+        return dict(zip(output_names(model, outputs), flat, strict=True))
+
+    return run
+
+
+def output_specs(signature: Signature, run: Runner) -> tuple[TensorSpec, ...]:
+    """Names, dtypes and dimensions of a model's outputs, found by running it on two sets of sizes.
+
+    A dimension that follows the size of an input's dynamic dimension both times has its name.
+
+    Raises:
+        ExportError: An output's first axis is not the batch.
+    """
+    rng = np.random.default_rng(0)
+    sizes = ({"batch": 3, "time": 5}, {"batch": 2, "time": 11})
+    others = (7, 13)
+    first, second = (
+        run(random_inputs(signature.inputs, rng, **size, other=other))
+        for size, other in zip(sizes, others, strict=True)
+    )
+    named = {(a, b): name for name in ("batch", "time") for a, b in [(sizes[0][name], sizes[1][name])]}
+    extra = {dim for spec in signature.inputs for dim in spec.shape if isinstance(dim, str)} - {"batch", "time"}
+    if len(extra) == 1:  # of several, all tried at one size, none can be told from another
+        named[others] = extra.pop()
+    specs = []
+    for name, value in first.items():
+        if value.ndim == 0 or (value.shape[0], second[name].shape[0]) != (3, 2):
+            raise ExportError(
+                f"output {name!r} has shape {value.shape} for a batch of 3: the first axis of every output must be the "
+                "batch. Leave reductions over the batch to the caller."
+            )
+        dims = tuple(
+            a if a == b else named.get((a, b), f"{name}_{axis}")
+            for axis, (a, b) in enumerate(zip(value.shape, second[name].shape, strict=True))
+        )
+        specs.append(TensorSpec(name, value.dtype.name, dims))
+    return tuple(specs)
+
+
+def traceable(model: keras.Model, signature: Signature, trace: Trace, states: Sequence[StreamState] = ()) -> Callable:
+    """A function of flat tensors that calls the model by its lowering rules, whenever it is traced.
+
+    Args:
+        model: The model.
+        signature: Of the model.
+        trace: Whose rules the model's layers follow.
+        states: For a stream: the states that the function takes after the inputs, and returns after the outputs.
+    """
+
+    def function(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        count = len(signature.inputs)
+        trace.given_states = dict(zip((state.name for state in states), tensors[count:], strict=True))
+        trace.states.clear()
+        trace.next_states.clear()
+        with swapped_calls(model, trace):
+            outputs = keras.tree.flatten(signature.call(*tensors[:count]))
+        return [tf.identity(t) for t in (*outputs, *(trace.next_states[state.name] for state in states))]
+
+    return function
+
+
+def find_states(model: keras.Model, signature: Signature) -> tuple[StreamState, ...]:
+    """The states that a stream of the model carries.
+
+    Raises:
+        StreamingError: A layer cannot stream, or nothing carries a state.
+    """
+    trace = Trace(markers=None, streaming=True)
+    tf.function(traceable(model, signature, trace), autograph=False).get_concrete_function(*signature.tensor_specs())
+    if not trace.states:
+        raise StreamingError(f"model {model.name!r} has no recurrent layer, so there is no state to carry in a stream.")
+    return tuple(trace.states)
+
+
+def state_tensor_specs(states: Sequence[StreamState]) -> list[tf.TensorSpec]:
+    """The states as TensorFlow describes them."""
+    return [tf.TensorSpec([None, state.size], tf.float32, name=f"state_{i}") for i, state in enumerate(states)]
