@@ -1,5 +1,6 @@
 """One ONNX Runtime session over one graph of a bundle, with settings for small recurrent models."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -8,12 +9,10 @@ import onnxruntime as ort
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.cpu_quota import cpu_quota
 from keras_seq.serving.errors import BundleError, ServingError, listed
+from keras_seq.serving.memory_relief import MemoryRelief
 
 # Best first; others (TensorRT, OpenVINO, CoreML) compile or convert the graph and are used when asked for by name.
 PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
-
-# A call of this many positions (batch x time) takes long enough that giving its memory back costs nothing to speak of.
-LARGE_CALL_POSITIONS = 8192
 
 _ORT_TYPES = {"float": "float32", "double": "float64"}  # where ONNX Runtime's name is not NumPy's
 
@@ -101,6 +100,7 @@ class Session:
         self._check_signature(session)
         self._session = session
         self._output_names = list(self.spec.output_names)
+        self._relief = MemoryRelief()
         self._give_back = ort.RunOptions()
         self._give_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
@@ -146,9 +146,9 @@ class Session:
             ServingError: If the session is closed, or ONNX Runtime fails.
         """
         shape = feeds[self.spec.inputs[0].name].shape
-        large = len(shape) > 1 and shape[0] * shape[1] >= LARGE_CALL_POSITIONS
+        options = self._give_back if self._relief.due(math.prod(shape[:2])) else None
         try:
-            values = self._live().run(self._output_names, feeds, self._give_back if large else None)
+            values = self._live().run(self._output_names, feeds, options)
         except ServingError:
             raise
         except Exception as error:  # see above
