@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_seq.export.errors import StreamingError
 from keras_seq.export.signature import Signature
 
-__all__ = ["check_streamable"]
+__all__ = ["check_streamable", "streaming_refusal"]
 
 _LAYERS = keras.layers
 _ACROSS_TIME = {
@@ -64,8 +66,13 @@ def check_streamable(model: keras.Model, signature: Signature) -> None:
         shapes = ", ".join(f"{spec.name}: {spec}" for spec in signature.inputs)
         reasons.append(f"no input has a dynamic time axis ({shapes}); make it None in keras.Input")
     if reasons:
-        listed = "\n".join(f"  {reason}" for reason in reasons)
-        raise StreamingError(f"model {model.name!r} cannot stream:\n{listed}\nExport it with streaming=False.")
+        raise StreamingError(streaming_refusal(model, reasons))
+
+
+def streaming_refusal(model: keras.Model, reasons: Sequence[str]) -> str:
+    """The message for a model that cannot stream, from one reason a layer."""
+    listed = "\n".join(f"  {reason}" for reason in dict.fromkeys(reasons))
+    return f"model {model.name!r} cannot stream:\n{listed}\nExport it with streaming=False."
 
 
 def _reason(layer: keras.Layer) -> str | None:

@@ -14,6 +14,7 @@ from keras_seq.export.lowering.swap import portable_model, swapped_calls
 from keras_seq.export.lowering.trace import StreamState, Trace
 from keras_seq.export.parity import Runner
 from keras_seq.export.signature import Signature, output_names
+from keras_seq.export.streaming import streaming_refusal
 from keras_seq.serving.tensor_spec import TensorSpec
 
 __all__ = ["find_states", "keras_runner", "output_specs", "state_tensor_specs", "traceable"]
@@ -26,7 +27,9 @@ def keras_runner(model: keras.Model, signature: Signature) -> Runner:
         with portable_model(model):
             return signature.call(*tensors)
 
-    traced = tf.function(call, input_signature=signature.tensor_specs(), autograph=False)
+    # TimeDistributed over a recurrent layer fails in Keras where the time axis is dynamic: then each size is traced.
+    static = any(isinstance(layer, keras.layers.TimeDistributed) for layer in model._flatten_layers())
+    traced = tf.function(call, input_signature=None if static else signature.tensor_specs(), autograph=False)
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         outputs = traced(*(tf.constant(inputs[spec.name], spec.dtype) for spec in signature.inputs))
@@ -100,6 +103,8 @@ def find_states(model: keras.Model, signature: Signature) -> tuple[StreamState, 
     """
     trace = Trace(markers=None, streaming=True)
     tf.function(traceable(model, signature, trace), autograph=False).get_concrete_function(*signature.tensor_specs())
+    if trace.refusals:
+        raise StreamingError(streaming_refusal(model, trace.refusals))
     if not trace.states:
         raise StreamingError(f"model {model.name!r} has no recurrent layer, so there is no state to carry in a stream.")
     return tuple(trace.states)

@@ -55,7 +55,7 @@ def native_activation(function: Callable | None) -> Activation:
     if function is None:
         function = keras.activations.linear
     if function not in _NATIVE:
-        known = ", ".join(sorted(f.__name__ for f in _NATIVE))
+        known = ", ".join(sorted({f.__name__ for f in _NATIVE}))
         name = getattr(function, "__name__", repr(function))
         raise NotNativeError(f"its activation {name!r} is none of those that ONNX's recurrent operators know ({known})")
     return _NATIVE[function]

@@ -81,6 +81,7 @@ class Markers:
         """The `custom_op_handlers` of `tf2onnx.convert.from_function`."""
         return {
             "PyFuncStateless": (self._resolve, []),
+            "Erfc": (_erfc, []),
             "ReverseV2": (_reverse, []),
             "SelectV2": (_select, []),
         }
@@ -94,21 +95,36 @@ class Markers:
             ctx.replace_all_inputs(wanted, written)
 
 
+def _rewritten(ctx, node) -> tuple[GraphWriter, list[str], dict]:
+    """Removes a node; returns what is needed to write others in its place."""
+    inputs, outputs = list(node.input), list(node.output)
+    kept = {
+        "outputs": outputs,
+        "shapes": [ctx.get_shape(output) for output in outputs],
+        "dtypes": [ctx.get_dtype(output) for output in outputs],
+        "name": node.name,
+    }
+    ctx.remove_node(node.name)
+    return GraphWriter(ctx, node.name), inputs, kept
+
+
 def _select(ctx, node, name, args) -> None:
     """`tf.where` as `Where`: the converter's own form multiplies, so a NaN in the branch not taken would spread."""
-    inputs, outputs = list(node.input), list(node.output)
-    shapes, dtypes = [ctx.get_shape(o) for o in outputs], [ctx.get_dtype(o) for o in outputs]
-    ctx.remove_node(node.name)
-    ctx.make_node("Where", inputs, outputs=outputs, name=node.name, shapes=shapes, dtypes=dtypes)
+    _, inputs, kept = _rewritten(ctx, node)
+    ctx.make_node("Where", inputs, **kept)
 
 
 def _reverse(ctx, node, name, args) -> None:
     """`tf.reverse` as `Slice` with a step of -1: the converter's own form takes seven nodes."""
     axes = np.asarray(node.inputs[1].get_tensor_value(as_list=False), "int64")
-    source, outputs = node.input[0], list(node.output)
-    shapes, dtypes = [ctx.get_shape(o) for o in outputs], [ctx.get_dtype(o) for o in outputs]
-    ctx.remove_node(node.name)
-    writer = GraphWriter(ctx, node.name)
+    writer, inputs, kept = _rewritten(ctx, node)
     starts, ends = np.full_like(axes, -1), np.full_like(axes, np.iinfo("int64").min)
     bounds = [writer.constant(value, f"reverse_{axes.tolist()}") for value in (starts, ends, axes, starts)]
-    ctx.make_node("Slice", [source, *bounds], outputs=outputs, name=node.name, shapes=shapes, dtypes=dtypes)
+    ctx.make_node("Slice", [inputs[0], *bounds], **kept)
+
+
+def _erfc(ctx, node, name, args) -> None:
+    """`erfc(x)` as `1 - erf(x)`: exact GELU is traced to it, and the converter knows `Erf` only."""
+    writer, inputs, kept = _rewritten(ctx, node)
+    (erf,) = writer.node("Erf", inputs)
+    ctx.make_node("Sub", [writer.constant(np.float32(1), "one_float"), erf], **kept)

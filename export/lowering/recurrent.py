@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import keras
 import tensorflow as tf
 
-from keras_seq.export.errors import NotNativeError, StreamingError
+from keras_seq.export.errors import NotNativeError
 from keras_seq.export.lowering.native_cell import NativeCell, native_cell
 from keras_seq.export.lowering.packed_sequence import PackedSequence
 from keras_seq.export.lowering.recurrent_node import RecurrentNode
@@ -138,12 +138,10 @@ def _initial_states(
             return None, []
         return [tf.convert_to_tensor(state) for state in keras.tree.flatten(initial_state)], []
     if initial_state is not None:
-        raise StreamingError(
-            f"layer {layer.name!r} cannot stream: its initial_state is computed by the model, for each chunk anew. "
-            "Export with streaming=False, or let the layer start from zero."
+        trace.refusals.append(
+            f"layer {layer.name!r} ({type(layer).__name__}): its initial_state is computed by the model, anew for "
+            "each chunk"
         )
-    if layer.go_backwards:
-        raise StreamingError(f"layer {layer.name!r} cannot stream: go_backwards=True reads the sequence from its end.")
     taken = trace.take_states(name, _state_sizes(layer), batch)
     return list(taken.values()), list(taken)
 

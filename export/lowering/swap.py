@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import keras
 
 import keras_seq
-from keras_seq.export.errors import NotNativeError, StreamingError
+from keras_seq.export.errors import NotNativeError
 from keras_seq.export.lowering.bidirectional import bidirectional_call, paired_cells
 from keras_seq.export.lowering.recurrent import (
     native_call,
@@ -75,26 +75,13 @@ def _lowered_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | Non
         return None if overridden_method(layer) else time_distributed_call(layer, trace)
     if isinstance(layer, keras.layers.Bidirectional):
         pair = paired_cells(layer) if trace.markers is not None else None
-        call = bidirectional_call(layer, trace, pair) if pair else type(layer).call.__get__(layer)
-        return _whole_sequences_only(layer, call, trace)
+        return bidirectional_call(layer, trace, pair) if pair else None
     if isinstance(layer, keras.layers.RNN):
         if trace.markers is not None:
             with contextlib.suppress(NotNativeError):
                 return native_call(layer, name, native_cells(layer, name), trace)
         return portable_call(layer, name, trace) if takes_states(layer) else None
     return None
-
-
-def _whole_sequences_only(layer: keras.layers.Bidirectional, call: Callable, trace: Trace) -> Callable:
-    def refusing(*args, **kwargs):
-        if trace.streaming:
-            raise StreamingError(
-                f"layer {layer.name!r} cannot stream: {type(layer).__name__} reads the sequence from its end as well. "
-                "Export with streaming=False, or use a layer that only reads forwards."
-            )
-        return call(*args, **kwargs)
-
-    return refusing
 
 
 def _names(layers: list[keras.Layer]) -> dict[int, str]:

@@ -42,6 +42,8 @@ class Trace:
             serves to find out which states there are.
         states: The states met, in order.
         next_states: Their values after the chunk, by name.
+        refusals: Why the model cannot stream after all, noticed while tracing. (An error raised inside a layer's call
+            would reach the user wrapped in a listing of the call's arguments.)
     """
 
     markers: Markers | None
@@ -49,12 +51,13 @@ class Trace:
     given_states: dict[str, tf.Tensor] = field(default_factory=dict)
     states: list[StreamState] = field(default_factory=list)
     next_states: dict[str, tf.Tensor] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
 
     def take_states(self, layer_name: str, state_sizes: dict[str, int], batch: tf.Tensor) -> dict[str, tf.Tensor]:
         """The states that a layer starts a chunk with.
 
         Args:
-            layer_name: The layer's name; a layer that is called again gets `#2`, `#3`, … behind it.
+            layer_name: The layer's name; a layer that is called again gets `.call_2`, … behind it.
             state_sizes: State name within the layer (`h`, `c`) to number of units.
             batch: Scalar, the batch size.
 
@@ -65,7 +68,7 @@ class Trace:
         taken = {state.name for state in self.states}
         while f"{prefix}.{next(iter(state_sizes))}" in taken:
             call += 1
-            prefix = f"{layer_name}#{call}"
+            prefix = f"{layer_name}.call_{call}"
         result = {}
         for short_name, size in state_sizes.items():
             state = StreamState(f"{prefix}.{short_name}", size)
