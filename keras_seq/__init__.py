@@ -1,7 +1,7 @@
 """Sequence layers for Keras 3.
 
-Every public name is `keras_seq.Name`. Nothing heavy is imported before a name is used: `keras_seq.serving`, of which this
-is the parent package, runs where neither Keras nor TensorFlow is installed.
+Every public name is `keras_seq.Name`. Nothing heavy is imported before a name is used: `keras_seq.serving`, of which
+this is the parent package, runs where neither Keras nor TensorFlow is installed.
 """
 
 import lazy_loader
@@ -10,7 +10,7 @@ from keras_seq._registration import register_with_keras
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["recurrent"],
+    submodules=["recurrent", "training"],
     submod_attrs={
         "recurrent": [
             "GRU",
@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_tfa_peephole_weights",
             "portable_kernels",
         ],
+        "training": ["GradientError", "GradientMonitor"],
     },
 )
 

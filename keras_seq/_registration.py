@@ -1,8 +1,8 @@
 """Makes the layers known to Keras without importing Keras.
 
 `keras.saving.load_model` finds a custom layer by its registered name, once the module that defines it is imported. That
-import needs Keras, which must not be loaded by `import keras_seq` alone. So it waits for Keras: the modules are imported
-right after `keras`, whoever imports it.
+import needs Keras, which must not be loaded by `import keras_seq` alone. So it waits for Keras: the modules are
+imported right after `keras`, whoever imports it.
 """
 
 import importlib
@@ -16,8 +16,8 @@ from types import ModuleType
 def register_with_keras(*modules: str) -> None:
     """Imports modules now if Keras is loaded, otherwise as soon as it is.
 
-    Each module must import `keras` before anything else of this library that does: it may be the one that loads Keras, and
-    is then still being imported when its turn comes.
+    Each module must import `keras` before anything else of this library that does: it may be the one that loads Keras,
+    and is then still being imported when its turn comes.
 
     Args:
         *modules: full names, such as `"keras_seq.recurrent"`.

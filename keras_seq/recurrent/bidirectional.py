@@ -16,9 +16,9 @@ _ELEMENTWISE = ("sum", "mul", "ave")
 class Bidirectional(keras.layers.Bidirectional):
     """Runs one layer over the sequence from its start and another from its end, and merges their outputs.
 
-    Schuster & Paliwal 1997, https://doi.org/10.1109/78.650093. Takes the place of `keras.layers.Bidirectional`, with the
-    same arguments and results. Beyond it, the two layers may be of different kinds and, where the outputs are not merged
-    element by element, of different sizes; each takes its own number of states.
+    Schuster & Paliwal 1997, https://doi.org/10.1109/78.650093. Takes the place of `keras.layers.Bidirectional`, with
+    the same arguments and results. Beyond it, the two layers may be of different kinds and, where the outputs are not
+    merged element by element, of different sizes; each takes its own number of states.
 
     A masked time step changes no state. With `return_sequences` its output is zero in both directions (Keras sets
     `zero_output_for_mask` on both layers); otherwise the output is that of the last valid step, read in each direction.
@@ -46,7 +46,6 @@ class Bidirectional(keras.layers.Bidirectional):
         ValueError: for an unknown `merge_mode`, for layers that do not go together, or for a wrong number of states.
 
     Example:
-
     >>> import keras, keras_seq
     >>> layer = keras_seq.Bidirectional(
     ...     keras_seq.PeepholeLSTM(5, return_sequences=True),
@@ -115,8 +114,8 @@ class Bidirectional(keras.layers.Bidirectional):
         if not isinstance(initial_state, (list, tuple)) or len(initial_state) != forward_count + backward_count:
             received = len(initial_state) if isinstance(initial_state, (list, tuple)) else 1
             raise ValueError(
-                f'`initial_state` of layer "{self.name}" must hold {forward_count + backward_count} states: '
-                f"{forward_count} of the forward layer, then {backward_count} of the backward layer. Received: {received}"
+                f'`initial_state` of layer "{self.name}" must hold {forward_count + backward_count} states, '
+                f"{forward_count} of the forward layer, then {backward_count} of the backward one. Received: {received}"
             )
         return list(initial_state[:forward_count]), list(initial_state[forward_count:])
 
@@ -151,8 +150,8 @@ class Bidirectional(keras.layers.Bidirectional):
         y, y_rev = forward[0], backward[0]
         if self.merge_mode in _ELEMENTWISE and y[-1] != y_rev[-1]:
             raise ValueError(
-                f'`merge_mode="{self.merge_mode}"` of layer "{self.name}" needs two layers with outputs of the same size. '
-                f'Received: {y[-1]} from "{self.forward_layer.name}" and {y_rev[-1]} from "{self.backward_layer.name}". '
+                f'`merge_mode="{self.merge_mode}"` of layer "{self.name}" needs layers with outputs of the same size. '
+                f"Received: {y[-1]} forwards and {y_rev[-1]} backwards. "
                 'Use merge_mode="concat" or None, or the same number of units.'
             )
         merged = [y, y_rev] if self.merge_mode is None else [y]

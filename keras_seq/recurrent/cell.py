@@ -1,4 +1,4 @@
-"""What the recurrent cells share: the input projection, the dropout masks, and a call made of the two halves of a step."""
+"""What the recurrent cells share: the input projection, the dropout masks, and a call made of both."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ class StepCell:
         return projected if self.input_bias is None else projected + self.input_bias
 
     def step_weights(self) -> tuple[Tensor | None, ...]:
-        """The weights of `step`, read and cast to the compute dtype once, so that a loop need not do so at each step."""
+        """The weights of `step`, read and cast to the compute dtype once for a whole loop."""
         return (ops.convert_to_tensor(self.recurrent_kernel),)
 
     def step(
@@ -88,11 +88,11 @@ class StepCell:
         raise NotImplementedError(f"{type(self).__name__} must define `step`.")
 
     def input_dropout_masks(self, inputs: Tensor, training: bool | None) -> Tensor | list[Tensor] | None:
-        """Keras' dropout masks of the inputs, made once a sequence; `None` outside training. `inputs`: `(batch, features)`."""
+        """Keras' dropout masks of inputs `(batch, features)`, made once a sequence; `None` outside training."""
         return self.get_dropout_mask(inputs) if training and 0.0 < self.dropout < 1.0 else None
 
     def recurrent_dropout_masks(self, state: Tensor, training: bool | None) -> Tensor | list[Tensor] | None:
-        """Keras' dropout masks of the recurrent state, made once a sequence; `None` outside training."""
+        """Keras' dropout masks of a state `(batch, units)`, made once a sequence; `None` outside training."""
         return self.get_recurrent_dropout_mask(state) if training and 0.0 < self.recurrent_dropout < 1.0 else None
 
     def call(self, inputs: Tensor, states: Tensor | list[Tensor], training: bool | None = False) -> tuple[Tensor, Any]:

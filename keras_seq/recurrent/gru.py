@@ -29,7 +29,6 @@ class GRUCell(StepCell, keras.layers.GRUCell):
         The output `(batch, units)` and the new state, in a list if it came in one.
 
     Example:
-
     >>> import keras, keras_seq
     >>> output, states = keras_seq.GRUCell(5)(keras.ops.ones((2, 3)), [keras.ops.zeros((2, 5))])
     >>> tuple(output.shape), len(states)
@@ -148,12 +147,13 @@ class GRU(CudnnLayer, keras.layers.GRU):
         h<t> = z * h<t-1> + (1 - z) * g
 
     `z` is the share that is *kept*, as in Keras, cuDNN and ONNX. Where the update gate is written as the share that is
-    renewed, c<t> = Γu * c~<t> + (1 - Γu) * c<t-1> (Chung et al. 2014, https://arxiv.org/abs/1412.3555), Γu = 1 - z: weights
-    change over with the signs of `W_z`, `U_z` and `b_z` turned.
+    renewed, c<t> = Γu * c~<t> + (1 - Γu) * c<t-1> (Chung et al. 2014, https://arxiv.org/abs/1412.3555), Γu = 1 - z:
+    weights change over with the signs of `W_z`, `U_z` and `b_z` turned.
 
-    Weights, gates in the order z, r, h: `kernel` `(features, 3 * units)`, `recurrent_kernel` `(units, 3 * units)`, `bias`
-    `(2, 3 * units)` with `reset_after=True` (the second row, `d`, is added to `h<t-1> U` in all three gates), otherwise
-    `(3 * units,)`. With `simplified=True` the order is z, h: `(features, 2 * units)`, `(units, 2 * units)`, `(2 * units,)`.
+    Weights, gates in the order z, r, h: `kernel` `(features, 3 * units)`, `recurrent_kernel` `(units, 3 * units)`,
+    `bias` `(2, 3 * units)` with `reset_after=True` (the second row, `d`, is added to `h<t-1> U` in all three gates),
+    otherwise `(3 * units,)`. With `simplified=True` the order is z, h: `(features, 2 * units)`, `(units, 2 * units)`,
+    `(2 * units,)`.
 
     A masked time step leaves the state as it is and repeats the output of the step before (zeros before the first valid
     step); with `zero_output_for_mask=True` its output is zero. Any pattern of masks is allowed.
@@ -184,10 +184,10 @@ class GRU(CudnnLayer, keras.layers.GRU):
         unroll: whether to write the steps one after the other instead of a loop.
         reset_after: whether the reset gate applies after the product with `U_h`, which cuDNN needs, or before it, as in
             the paper. Without meaning where `simplified=True`.
-        use_cudnn: `"auto"`, `True` (an error where cuDNN cannot run the layer) or `False`. In a form that cuDNN does not
-            know `"auto"` means `False`. Call `training_kernel()` to see what is used.
-        simplified: whether to do without the reset gate, as if it were always open. This is not the "minimal gated unit",
-            in which one gate does both jobs.
+        use_cudnn: `"auto"`, `True` (an error where cuDNN cannot run the layer) or `False`. In a form that cuDNN does
+            not know `"auto"` means `False`. Call `training_kernel()` to see what is used.
+        simplified: whether to do without the reset gate, as if it were always open. This is not the "minimal gated
+            unit", in which one gate does both jobs.
         **kwargs: `zero_output_for_mask`, `implementation` (1: one dropout mask of the inputs for each gate, 2: one for
             all), `name`, `dtype`, `trainable`.
 
@@ -205,7 +205,6 @@ class GRU(CudnnLayer, keras.layers.GRU):
         ValueError: for `units` that is not positive, or `use_cudnn=True` where cuDNN cannot run the layer.
 
     Example:
-
     >>> import keras, keras_seq
     >>> tuple(keras_seq.GRU(5, return_sequences=True, simplified=True)(keras.ops.ones((2, 7, 3))).shape)
     (2, 7, 5)

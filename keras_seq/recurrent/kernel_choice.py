@@ -30,7 +30,6 @@ def portable_kernels() -> Iterator[None]:
     For tracing a graph that is to run elsewhere. The switch holds for the current thread (or asynchronous task) alone.
 
     Example:
-
     >>> import keras_seq
     >>> with keras_seq.recurrent.portable_kernels():
     ...     keras_seq.LSTM(7).training_kernel().name

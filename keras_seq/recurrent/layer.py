@@ -64,7 +64,7 @@ class RecurrentLayer:
         """
         if type(cell) is not cls.cell_class:
             raise TypeError(
-                f"`cell` must be a keras_seq.{cls.cell_class.__name__} to run in {cls.__name__}; put any other cell into "
+                f"`cell` must be a keras_seq.{cls.cell_class.__name__} to run in {cls.__name__}; put another into "
                 f"keras.layers.RNN. Received: cell={cell.name!r} of type {type(cell).__module__}.{type(cell).__name__}"
             )
         layer = cls.__new__(cls)
@@ -162,6 +162,7 @@ class RecurrentLayer:
         """
         states = list(initial_state) if tree.is_nested(initial_state) else [initial_state]
         mask = as_time_mask(mask)
+        sequences = ops.cast(sequences, self.cell.compute_dtype)  # integers come as they are
         kernel = self.training_kernel(masked=mask is not None)
         input_masks = self.cell.input_dropout_masks(sequences[:, 0, :], training)
         recurrent_masks = self.cell.recurrent_dropout_masks(states[0], training)

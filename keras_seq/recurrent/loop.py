@@ -21,8 +21,8 @@ def run_loop(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Runs `step` over the time axis, with Keras' rules for masked steps as its TensorFlow backend has them.
 
-    A masked step leaves the states as they are. Its output repeats the output of the step before (zeros before the first
-    valid step), or is zero with `zero_output_for_mask`.
+    A masked step leaves the states as they are. Its output repeats the output of the step before (zeros before the
+    first valid step), or is zero with `zero_output_for_mask`.
 
     Args:
         step: a function of the inputs of one step, `(batch, features)`, and the list of states; returns the output and
@@ -48,8 +48,9 @@ def run_loop(
         last_output, outputs, states = backend.rnn(step, inputs, states, **options)
         return last_output, outputs, list(states)
 
-    # Under JAX Keras' loop repeats the first *state* at a masked step, which is the initial state before the first valid
-    # step where the others give zeros. So the previous output is carried as a state of its own, in the first place.
+    # Under JAX Keras' loop repeats the first *state* at a masked step, which is the initial state before the first
+    # valid step where the others give zeros. So the previous output is carried as a state of its own, in the first
+    # place.
     def step_keeping_output(inputs_t: Tensor, carried: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         output, new_states = step(inputs_t, list(carried[1:]))
         return output, [output, *new_states]

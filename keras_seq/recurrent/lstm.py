@@ -30,7 +30,6 @@ class LSTMCell(StepCell, keras.layers.LSTMCell):
         The output `(batch, units)` and the new states `[h, c]`.
 
     Example:
-
     >>> import keras, keras_seq
     >>> cell = keras_seq.LSTMCell(5)
     >>> output, states = cell(keras.ops.ones((2, 3)), [keras.ops.zeros((2, 5)), keras.ops.zeros((2, 5))])
@@ -81,11 +80,13 @@ class LSTMCell(StepCell, keras.layers.LSTMCell):
 
 @keras.saving.register_keras_serializable(package="keras_seq")
 class LSTM(CudnnLayer, keras.layers.LSTM):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735), with the forget
-    gate of Gers, Schmidhuber & Cummins 2000 (https://doi.org/10.1162/089976600300015015).
+    """Long short-term memory.
 
-    Takes the place of `keras.layers.LSTM`: the same arguments, weights and results, and the weights of one can be set in
-    the other. In addition it has `output_activation`.
+    Hochreiter & Schmidhuber 1997 (https://doi.org/10.1162/neco.1997.9.8.1735), with the forget gate of Gers,
+    Schmidhuber & Cummins 2000 (https://doi.org/10.1162/089976600300015015).
+
+    Takes the place of `keras.layers.LSTM`: the same arguments, weights and results, and the weights of one can be set
+    in the other. In addition it has `output_activation`.
 
         i = sigma(x W_i + h<t-1> U_i + b_i)         input gate, the update gate Γu in other notation
         f = sigma(x W_f + h<t-1> U_f + b_f)         forget gate, Γf
@@ -140,14 +141,13 @@ class LSTM(CudnnLayer, keras.layers.LSTM):
         training: whether dropout applies.
 
     Output shape:
-        `(batch, units)`, or `(batch, time, units)` with `return_sequences`; with `return_state` followed by `h` and `c`,
-        each `(batch, units)`.
+        `(batch, units)`, or `(batch, time, units)` with `return_sequences`; with `return_state` followed by `h` and
+        `c`, each `(batch, units)`.
 
     Raises:
         ValueError: for `units` that is not positive, or `use_cudnn=True` where cuDNN cannot run the layer.
 
     Example:
-
     >>> import keras, keras_seq
     >>> outputs, h, c = keras_seq.LSTM(5, return_sequences=True, return_state=True)(keras.ops.ones((2, 7, 3)))
     >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)

@@ -30,7 +30,6 @@ class PeepholeLSTMCell(LSTMCell):
         The output `(batch, units)` and the new states `[h, c]`.
 
     Example:
-
     >>> import keras, keras_seq
     >>> cell = keras_seq.PeepholeLSTMCell(5)
     >>> output, states = cell(keras.ops.ones((2, 3)), [keras.ops.zeros((2, 5)), keras.ops.zeros((2, 5))])
@@ -114,9 +113,9 @@ class PeepholeLSTM(LSTM):
     The output gate sees the *new* cell state, as in the papers, TensorFlow's `BlockLSTM` and ONNX. Some courses write
     c<t-1> in all three gates; that is a different network.
 
-    Weights: those of `keras_seq.LSTM`, and `peephole_kernel` `(3, units)` with the rows i, f, o, last in `get_weights()`.
-    With peepholes of zero this is `keras_seq.LSTM`. Weights of `tfa.rnn.PeepholeLSTMCell` can be taken over with
-    `keras_seq.load_tfa_peephole_weights`. Masks: as there.
+    Weights: those of `keras_seq.LSTM`, and `peephole_kernel` `(3, units)` with the rows i, f, o, last in
+    `get_weights()`. With peepholes of zero this is `keras_seq.LSTM`. Weights of `tfa.rnn.PeepholeLSTMCell` can be taken
+    over with `keras_seq.load_tfa_peephole_weights`. Masks: as there.
 
     Args:
         units: the size of the output and of both states.
@@ -133,14 +132,13 @@ class PeepholeLSTM(LSTM):
         training: whether dropout applies.
 
     Output shape:
-        `(batch, units)`, or `(batch, time, units)` with `return_sequences`; with `return_state` followed by `h` and `c`,
-        each `(batch, units)`.
+        `(batch, units)`, or `(batch, time, units)` with `return_sequences`; with `return_state` followed by `h` and
+        `c`, each `(batch, units)`.
 
     Raises:
         ValueError: for `units` that is not positive, or `use_cudnn=True`, since cuDNN has no peepholes.
 
     Example:
-
     >>> import keras, keras_seq
     >>> layer = keras_seq.PeepholeLSTM(5, return_sequences=True)
     >>> tuple(layer(keras.ops.ones((2, 7, 3))).shape), [tuple(weight.shape) for weight in layer.weights]

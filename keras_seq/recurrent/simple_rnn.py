@@ -23,7 +23,6 @@ class SimpleRNNCell(StepCell, keras.layers.SimpleRNNCell):
         The output `(batch, units)` and the new state, in a list if it came in one.
 
     Example:
-
     >>> import keras, keras_seq
     >>> output, states = keras_seq.SimpleRNNCell(5)(keras.ops.ones((2, 3)), [keras.ops.zeros((2, 5))])
     >>> tuple(output.shape), len(states)
@@ -48,8 +47,8 @@ class SimpleRNNCell(StepCell, keras.layers.SimpleRNNCell):
 class SimpleRNN(RecurrentLayer, keras.layers.SimpleRNN):
     """Plain recurrent network (Elman 1990, https://doi.org/10.1207/s15516709cog1402_1).
 
-    Takes the place of `keras.layers.SimpleRNN`: the same arguments, weights and results, and the weights of one can be set
-    in the other.
+    Takes the place of `keras.layers.SimpleRNN`: the same arguments, weights and results, and the weights of one can be
+    set in the other.
 
         h<t> = activation(x W + h<t-1> U + b)       a<t> = g(W_ax x<t> + W_aa a<t-1> + b_a) in other notation
 
@@ -96,7 +95,6 @@ class SimpleRNN(RecurrentLayer, keras.layers.SimpleRNN):
         ValueError: for `units` that is not positive.
 
     Example:
-
     >>> import keras, keras_seq
     >>> tuple(keras_seq.SimpleRNN(5, activation="relu", return_sequences=True)(keras.ops.ones((2, 7, 3))).shape)
     (2, 7, 5)

@@ -25,8 +25,8 @@ class StackedRNN(keras.layers.Layer):
 
     Graves, Mohamed & Hinton 2013 (https://arxiv.org/abs/1303.5778); residual connections as in Wu et al. 2016
     (https://arxiv.org/abs/1609.08144). Without residual connections and dropout the results are those of
-    `keras.layers.RNN` over a list of the same cells; but here each layer runs on its own over the whole sequence, on the
-    fastest kernel for its kind.
+    `keras.layers.RNN` over a list of the same cells; but here each layer runs on its own over the whole sequence, on
+    the fastest kernel for its kind.
 
     A masked time step changes no state, and repeats the output of the step before (zeros before the first valid step);
     with `zero_output_for_mask=True` its output is zero.
@@ -54,8 +54,8 @@ class StackedRNN(keras.layers.Layer):
 
     Call arguments:
         sequences: `(batch, time, features)`.
-        initial_state: the flat list of all layers' states, those of the first layer first, each `(batch, units)`; zeros if
-            left out.
+        initial_state: the flat list of all layers' states, those of the first layer first, each `(batch, units)`; zeros
+            if left out.
         mask: booleans `(batch, time)`, `False` at the steps to leave out.
         training: whether dropout applies.
 
@@ -71,7 +71,6 @@ class StackedRNN(keras.layers.Layer):
         TypeError: for something that is not a cell.
 
     Example:
-
     >>> import keras, keras_seq
     >>> stack = keras_seq.StackedRNN((5, 3), cell="gru", residual=True, dropout=0.1, return_sequences=True)
     >>> tuple(stack(keras.ops.ones((2, 7, 11))).shape), stack.state_names
@@ -216,7 +215,7 @@ class StackedRNN(keras.layers.Layer):
 
     @property
     def states(self) -> list[Any] | None:
-        """The variables that hold the states of a stateful network, in the order of `state_names`; `None` before `build`."""
+        """The variables that hold the states of a stateful network, as in `state_names`; `None` before `build`."""
         if not all(layer.states for layer in self.layers):
             return None
         return [state for layer in self.layers for state in layer.states]
@@ -256,7 +255,8 @@ def _is_units_and_layers(cells: Any) -> bool:
 def _make_cells(units: int, layers: int, cell: str | type, arguments: dict[str, Any], dtype: Any) -> list[Any]:
     if units < 1 or layers < 1:
         raise ValueError(
-            f"`cells` must be (units, layers), two positive integers, or a list of cells. Received: cells={(units, layers)}"
+            "`cells` must be (units, layers), two positive integers, or a list of cells. "
+            f"Received: cells={(units, layers)}"
         )
     if isinstance(cell, str):
         if cell not in _LAYER_CLASSES:
@@ -266,7 +266,8 @@ def _make_cells(units: int, layers: int, cell: str | type, arguments: dict[str, 
         cell = _LAYER_CLASSES[cell].cell_class
     if not isinstance(cell, type):
         raise TypeError(
-            f"`cell` must be a class or a name beside `(units, layers)`; put cells that exist into a list. Received: {cell!r}"
+            "`cell` must be a class or a name beside `(units, layers)`; put cells that exist into a list. "
+            f"Received: cell={cell!r}"
         )
     return [cell(units, dtype=dtype, name=f"cell_{index}", **arguments) for index in range(layers)]
 
@@ -284,7 +285,8 @@ def _check_cells(cells: Any, residual: bool) -> None:
     sizes = [_output_size(cell) for cell in cells]
     if residual and len(set(sizes)) > 1:
         raise ValueError(
-            f"`residual=True` adds the outputs of neighbouring layers: all need the same number of units. Received: {sizes}"
+            "`residual=True` adds the outputs of neighbouring layers, so all need the same number of units. "
+            f"Received: {sizes}"
         )
 
 

@@ -13,7 +13,6 @@ def state_names(layer: Any) -> tuple[str, ...]:
         What the layer itself says; otherwise `("h",)`, `("h", "c")`, or numbered names for more than two states.
 
     Example:
-
     >>> import keras
     >>> from keras_seq.recurrent.state_names import state_names
     >>> state_names(keras.layers.LSTM(7))

@@ -21,8 +21,8 @@ def load_tfa_peephole_weights(
         layer: a built `PeepholeLSTM` or `PeepholeLSTMCell`.
         weights: what `get_weights()` of the old cell, or of the `RNN` layer around it, gave: `kernel`
             `(features, 4 * units)`, `recurrent_kernel` `(units, 4 * units)`, `bias` `(4 * units,)` unless
-            `use_bias=False`, then the peepholes of the input, forget and output gate, each `(units,)`. Or a mapping with
-            these under `"kernel"`, `"recurrent_kernel"`, `"bias"`, `"input_gate_peephole_weights"`,
+            `use_bias=False`, then the peepholes of the input, forget and output gate, each `(units,)`. Or a mapping
+            with these under `"kernel"`, `"recurrent_kernel"`, `"bias"`, `"input_gate_peephole_weights"`,
             `"forget_gate_peephole_weights"` and `"output_gate_peephole_weights"`.
 
     Raises:
@@ -30,7 +30,6 @@ def load_tfa_peephole_weights(
         ValueError: where `layer` is not built, or the weights differ from its own in number, names or shapes.
 
     Example:
-
     >>> import keras_seq, numpy as np
     >>> layer = keras_seq.PeepholeLSTM(2)
     >>> layer.build((None, None, 3))
@@ -56,7 +55,7 @@ def load_tfa_peephole_weights(
     if set(weights) != set(names):
         raise ValueError(f"`weights` must have the keys {sorted(names)}. Received: {sorted(weights)}")
 
-    shapes = {name: (cell.units,) for name in _PEEPHOLES}
+    shapes = dict.fromkeys(_PEEPHOLES, (cell.units,))
     shapes |= {name: tuple(getattr(cell, name).shape) for name in names if name not in _PEEPHOLES}
     arrays = {name: np.asarray(weights[name]) for name in names}
     for name, array in arrays.items():
