@@ -1,0 +1,41 @@
+"""The tagger: what a word is and how it is spelt, read in both directions."""
+
+from __future__ import annotations
+
+import keras
+
+import keras_seq
+from tagging.features import Features
+
+
+def build_tagger(features: Features, units: int = 128, dropout: float = 0.3) -> keras.Model:
+    """Builds the tagger.
+
+    Args:
+        features: The vocabularies, for the sizes of the inputs and of the output.
+        units: The units of each direction.
+        dropout: The share of features dropped before and after the recurrence while training.
+
+    Returns:
+        A model from `words`, int32 `(batch, time)`, and `characters`, int32 `(batch, time, 2 * affix)`, to `tags`,
+        the probabilities `(batch, time, labels)`. Word 0 is padding: it changes no other word's answer.
+    """
+    width = 2 * features.affix
+    words = keras.Input((None,), dtype="int32", name="words")
+    characters = keras.Input((None, width), dtype="int32", name="characters")
+
+    embedding = keras.layers.Embedding(len(features.words), 64, mask_zero=True, name="word_vectors")
+    meaning = embedding(words)  # (batch, time, 64)
+
+    letters = keras.layers.Embedding(len(features.characters), 16, name="letters")(characters)
+    letters = keras.layers.Reshape((-1, width * 16), name="side_by_side")(letters)  # (batch, time, width * 16)
+    spelling = keras.layers.Dense(64, activation="relu", name="spelling")(letters)  # (batch, time, 64)
+
+    both = keras.layers.Concatenate(name="meaning_and_spelling")([meaning, spelling])
+    both = keras.layers.Dropout(dropout, seed=1)(both)
+    # The mask is handed over by name: Concatenate counts a step as valid as soon as one of its inputs has no mask.
+    reader = keras_seq.Bidirectional(keras_seq.PeepholeLSTM(units, return_sequences=True), name="reader")
+    context = reader(both, mask=embedding.compute_mask(words))  # (batch, time, 2 * units)
+    context = keras.layers.Dropout(dropout, seed=2)(context)
+    tags = keras.layers.Dense(len(features.labels), activation="softmax", name="tags")(context)
+    return keras.Model({"words": words, "characters": characters}, tags, name="tagger")

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from tagging.corpus import load_corpus, read_text
+from tagging.scores import MostFrequentLabel, score_groups
+from tagging.sentence import CorpusError
+
+TREEBANK = Path(__file__).resolve().parents[4] / "shared" / "data" / "pos_tagging"
+WORD = "1\tx\t_\tNOUN" + "\t_" * 6
+
+
+def test_the_standard_library_is_read_in_two_parts_that_share_no_module():
+    corpus = load_corpus(limit=2000)
+    assert corpus.task == "python"
+    assert 2000 <= sum(map(len, corpus.train)) < 2200
+    assert 500 <= sum(map(len, corpus.held_out)) < 700
+    assert corpus.sample.read_text(encoding="utf-8").split("\n")[corpus.sample_row - 1].split()[0] in ("class", "def")
+
+
+def test_the_standard_library_is_split_the_same_way_every_time():
+    assert load_corpus(limit=700) == load_corpus(limit=700)
+
+
+def test_a_folder_needs_one_file_of_each_part(tmp_path):
+    with pytest.raises(CorpusError, match=r"expected one file named \*-train\.conllu\. Found: none"):
+        load_corpus(tmp_path)
+    for name in ("a-train.conllu", "b-train.conllu"):
+        (tmp_path / name).write_text(WORD)
+    with pytest.raises(CorpusError, match=r"Found: a-train\.conllu, b-train\.conllu"):
+        load_corpus(tmp_path)
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path):
+    with pytest.raises(CorpusError, match=r"--data must be a folder .*nowhere, which is no folder"):
+        load_corpus(tmp_path / "nowhere")
+
+
+def test_a_file_without_words_is_refused(tmp_path):
+    (tmp_path / "a-train.conllu").write_text("# nothing\n")
+    (tmp_path / "a-dev.conllu").write_text(WORD)
+    with pytest.raises(CorpusError, match=r"a-train\.conllu: expected at least one sentence\. Found none"):
+        load_corpus(tmp_path)
+
+
+def test_a_piece_of_python_is_read_without_labels_and_a_program_with_them(tmp_path):
+    path = tmp_path / "piece.py"
+    path.write_text("x = 1\n")
+    assert read_text(path, "python")[0].labels == ("variable", "operator", "number")
+    path.write_text("return x\n    y z\n", encoding="utf-8")
+    assert read_text(path, "python")[0].labels is None
+
+
+def test_text_and_treebanks_are_told_apart_by_their_suffix(tmp_path):
+    (tmp_path / "a.conllu").write_text(WORD)
+    (tmp_path / "a.txt").write_text("Cats sleep.")
+    assert read_text(tmp_path / "a.conllu", "conllu")[0].labels == ("NOUN",)
+    assert read_text(tmp_path / "a.txt", "conllu")[0].labels is None
+
+
+@pytest.mark.parametrize("task", ["python", "conllu"])
+def test_a_missing_file_is_refused_by_name(tmp_path, task):
+    with pytest.raises(CorpusError, match=r"missing\.txt: cannot be read"):
+        read_text(tmp_path / "missing.txt", task)
+
+
+def test_the_english_web_treebank_is_read_whole():
+    if not TREEBANK.is_dir():
+        pytest.skip(f"the treebank is not there: {TREEBANK}")
+    corpus = load_corpus(TREEBANK)
+    assert (len(corpus.train), sum(map(len, corpus.train))) == (12_162, 203_876)
+    assert sum(map(len, corpus.held_out)) == 24_916
+    baseline = MostFrequentLabel(corpus.train)
+    predicted = [[baseline.label(word) for word in sentence.words] for sentence in corpus.held_out]
+    (score, *_) = score_groups(baseline, corpus.held_out, predicted)
+    assert score.baseline == score.model
+    assert 0.86 < score.model < 0.90

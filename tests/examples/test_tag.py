@@ -1,0 +1,169 @@
+"""The whole demo, on a language of six words."""
+
+import functools
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tag
+from rich.console import Console
+
+EXAMPLES = Path(tag.__file__).parent
+pytestmark = pytest.mark.backend("tensorflow")  # exporting is TensorFlow's
+
+
+@pytest.fixture(scope="module")
+def demo(treebank, tmp_path_factory):
+    """The exit code, what was printed and the bundle of one run."""
+    out = tmp_path_factory.mktemp("out") / "tagger"
+    from tagging import latency
+
+    console = Console(record=True, width=120)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(latency, "measure", functools.partial(latency.measure, seconds=0.02, rounds=1))
+        code = tag.main(["--data", str(treebank), "--out", str(out), "--epochs", "6", "--units", "17"], console)
+    return code, console.export_text(), out
+
+
+def serve(*arguments):
+    command = [sys.executable, str(EXAMPLES / "serve_tags.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_demo_succeeds_and_tells_each_step(demo):
+    code, printed, _ = demo
+    assert code == 0
+    for step in ("Read", "Train", "Judge", "Export and verify", "Time", "Tag in a new process"):
+        assert f"{step} " in printed
+    assert re.search(r"epoch 6 of 6: loss 0\.\d+, accuracy", printed)
+
+
+def test_the_tagger_beats_the_baseline_where_context_decides(demo):
+    _, printed, _ = demo
+    baseline, model = re.search(r"met with several labels\D+\d+\D+([\d.]+)\D+([\d.]+)", printed).groups()
+    assert float(model) > 0.99 > float(baseline)
+
+
+def test_the_bundle_has_native_nodes_and_everything_that_serving_needs(demo):
+    manifest = json.loads((demo[2] / "bundle.json").read_text())
+    assert manifest["graphs"]["model"]["operators"]["LSTM"] == 1
+    assert "Loop" not in manifest["graphs"]["model"]["operators"]
+    assert [entry["pad_value"] for entry in manifest["graphs"]["model"]["inputs"]] == [0, 0]
+    assert manifest["metadata"]["task"] == "conllu"
+    assert manifest["metadata"]["features"]["labels"] == ["DET", "NOUN", "PART", "PROPN", "VERB"]
+    assert all(row["passed"] for row in manifest["parity"])
+
+
+def test_every_way_to_run_the_model_gives_the_same(demo):
+    rows = re.findall(r"(this bundle|Keras[^│]*?) +│.*│ +(\de[-+]\d+) │", demo[1])
+    assert len(rows) == 4
+    assert all(float(difference) < 1e-5 for _, difference in rows)
+
+
+def test_serving_loads_neither_keras_nor_tensorflow(demo, treebank):
+    result = serve(demo[2], treebank / "toy-dev.conllu", "--rows", 2)
+    assert result.returncode == 0, result.stderr
+    assert "loaded of keras and tensorflow: neither" in result.stdout
+    right, total = re.search(r"right: (\d+) of (\d+)", result.stdout).groups()
+    assert int(right) > 0.99 * int(total)
+
+
+def test_serving_tags_plain_text(demo, tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text("the run\nto run the walk\n")
+    result = serve(demo[2], text)
+    assert "the/DET  run/NOUN" in result.stdout
+    assert "to/PART  run/VERB  the/DET  walk/NOUN" in result.stdout
+
+
+def test_serving_answers_as_keras_does_whatever_else_is_in_the_batch(demo, treebank):
+    import serve_tags
+
+    from keras_seq.serving import Predictor
+    from tagging.conllu import read_conllu
+    from tagging.features import Features
+
+    sentences = read_conllu(treebank / "toy-dev.conllu")
+    with Predictor(demo[2]) as predictor:
+        features = Features(**predictor.metadata["features"])
+        together = serve_tags.tag(predictor, features, sentences)
+        alone = [serve_tags.tag(predictor, features, [sentence])[0] for sentence in sentences]
+    assert together == alone
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere", "nothing.txt"], r"nowhere"),
+        (["BUNDLE", "nothing.txt"], r"nothing\.txt: cannot be read"),
+    ],
+)
+def test_serving_refuses_bad_input_with_one_line(demo, arguments, message):
+    result = serve(*(demo[2] if argument == "BUNDLE" else argument for argument in arguments))
+    assert result.returncode == 2
+    assert re.search(message, result.stderr)
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "0"], "--epochs must be at least 1. Received: 0."),
+        (["--tag", "nowhere.py"], "--tag must name a file. Received: nowhere.py"),
+        (["--out", "."], "--out must be a new folder or a bundle. Received: ., which is neither."),
+    ],
+)
+def test_bad_options_are_told_before_anything_is_read(capsys, arguments, message):
+    with pytest.raises(SystemExit, match="2"):
+        tag.main(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_bad_data_ends_the_demo_with_one_line(tmp_path, capsys):
+    (tmp_path / "a-train.conllu").write_text("1 x NOUN")
+    (tmp_path / "a-dev.conllu").write_text("")
+    assert tag.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert re.search(r"a-train\.conllu, line 1: a word needs 10 columns", capsys.readouterr().err)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_export_that_differs_ends_the_demo_with_1(monkeypatch, treebank, tmp_path, capsys):
+    import keras_seq.export
+
+    def differ(*_, **__):
+        raise keras_seq.export.ParityError("tags differ", [])
+
+    monkeypatch.setattr(keras_seq.export, "export_model", differ)
+    arguments = [
+        "--data",
+        str(treebank),
+        "--out",
+        str(tmp_path / "out"),
+        "--epochs",
+        "1",
+        "--units",
+        "5",
+        "--limit",
+        "99",
+    ]
+    assert tag.main(arguments) == 1
+    assert "tags differ" in capsys.readouterr().err
+
+
+def test_an_interrupt_leaves_one_line_and_nothing_on_disk(treebank, tmp_path):
+    command = [sys.executable, str(EXAMPLES / "tag.py"), "--data", str(treebank), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(
+        [*command, "--epochs", "999"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as demo:
+        for line in demo.stdout:
+            if "epoch 1 of" in line:
+                break
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=60)
+    assert demo.returncode == 130
+    assert errors.splitlines() == ["Interrupted: nothing was left half written."]
+    assert list(tmp_path.iterdir()) == []
