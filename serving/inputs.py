@@ -8,6 +8,8 @@ import numpy as np
 from keras_seq.serving.errors import InputError, listed
 from keras_seq.serving.tensor_spec import TensorSpec
 
+Describe = Callable[[np.ndarray], str]
+
 
 def refuse(spec: TensorSpec, wrong: str, received: Any, mend: str) -> NoReturn:
     """Raise the error for one input: its name, what is wrong, what it takes, what came, how to mend it."""
@@ -82,13 +84,13 @@ def check_shape(array: np.ndarray, spec: TensorSpec):
             refuse(spec, what, describe(array), "Give at least one entry; leave empty rows out of the batch.")
 
 
-def cast(array: np.ndarray, spec: TensorSpec, received: str | None = None) -> np.ndarray:
+def cast(array: np.ndarray, spec: TensorSpec, received: Describe = describe) -> np.ndarray:
     """`array` in the dtype the graph takes, where no value changes by it (a float may be rounded to fewer digits).
 
     Args:
         array: The input as it came, or all its rows end to end.
         spec: The input's spec.
-        received: What messages say came; by default dtype and shape of `array`.
+        received: Says in messages what came, given `array`.
 
     Raises:
         InputError: If the types do not suit: text, complex, float for integer, or a value out of range.
@@ -96,27 +98,28 @@ def cast(array: np.ndarray, spec: TensorSpec, received: str | None = None) -> np
     target = np.dtype(spec.dtype)
     if array.dtype == target:
         return array
-    received = received or describe(array)
     kind = array.dtype.kind
     if kind in "USTO":
         mend = (
             "The graph takes numbers: look strings up in the vocabulary the model was trained with (see the bundle's "
             "metadata), and use one number type throughout."
         )
-        refuse(spec, "strings or mixed objects are no numbers", received, mend)
+        refuse(spec, "strings or mixed objects are no numbers", received(array), mend)
     if kind not in "biuf":
-        refuse(spec, f"{array.dtype} is not a type of real numbers NumPy knows", received, "Cast it with astype.")
+        refuse(
+            spec, f"{array.dtype} is not a type of real numbers NumPy knows", received(array), "Cast it with astype."
+        )
     if target.kind == "f":
         return _to_float(array, target, spec, received)
     if kind == "f":
         mend = f"If all values are whole, cast them: x.astype({spec.dtype!r})."
-        refuse(spec, f"{array.dtype} is not cast to {target}, as fractions would be lost", received, mend)
+        refuse(spec, f"{array.dtype} is not cast to {target}, as fractions would be lost", received(array), mend)
     low, high = (0, 1) if target.kind == "b" else (np.iinfo(target).min, np.iinfo(target).max)
     _check_range(array, low, high, spec, f"{target} holds values", received)
     return array.astype(target)
 
 
-def _to_float(array: np.ndarray, target: np.dtype, spec: TensorSpec, received: str) -> np.ndarray:
+def _to_float(array: np.ndarray, target: np.dtype, spec: TensorSpec, received: Describe) -> np.ndarray:
     if array.dtype.kind in "iu":
         exact = 2 ** (np.finfo(target).nmant + 1)  # every integer up to here has a float of its own
         _check_range(array, -exact, exact, spec, f"{target} holds all integers", received)
@@ -124,21 +127,21 @@ def _to_float(array: np.ndarray, target: np.dtype, spec: TensorSpec, received: s
     with np.errstate(over="ignore"):  # looked at in the next line, with a clearer message
         values = array.astype(target)
     if array.dtype.itemsize > target.itemsize and (np.isinf(values) & np.isfinite(array)).any():
-        refuse(spec, f"a value is too large for {target}", received, "Scale the input as in training.")
+        refuse(spec, f"a value is too large for {target}", received(array), "Scale the input as in training.")
     return values
 
 
-def _check_range(array: np.ndarray, low: int, high: int, spec: TensorSpec, rule: str, received: str):
+def _check_range(array: np.ndarray, low: int, high: int, spec: TensorSpec, rule: str, received: Describe):
     least, most = (int(array.min()), int(array.max())) if array.size else (low, high)
     if least < low or most > high:
         value = least if least < low else most
-        refuse(spec, f"{rule} from {low} to {high}, not {value}", received, "Check where the value comes from.")
+        refuse(spec, f"{rule} from {low} to {high}, not {value}", received(array), "Check where the value comes from.")
 
 
 def check_values(
     array: np.ndarray,
     spec: TensorSpec,
-    received: str | None = None,
+    received: Describe = describe,
     position: Callable[[tuple[int, ...]], str] = str,
 ):
     """Check that floats are finite and ids are within their table.
@@ -146,7 +149,7 @@ def check_values(
     Args:
         array: The input, in the graph's dtype.
         spec: The input's spec.
-        received: What messages say came; by default dtype and shape of `array`.
+        received: Says in messages what came, given `array`.
         position: Turns an index into `array` into words, where `array` is not shaped as the caller's value was.
 
     Raises:
@@ -157,12 +160,12 @@ def check_values(
         if not finite.all():
             index = _first(~finite)
             mend = "Find out where it arises, or leave the row out."
-            refuse(spec, f"the value at {position(index)} is {array[index]}", received or describe(array), mend)
+            refuse(spec, f"the value at {position(index)} is {array[index]}", received(array), mend)
     if spec.maximum is not None and (array.min() < 0 or array.max() > spec.maximum):
         index = _first((array < 0) | (array > spec.maximum))
         mend = "Map what is not in the vocabulary to its unknown token, as in training."
         wrong = f"ids run from 0 to {spec.maximum}, and the one at {position(index)} is {array[index]}"
-        refuse(spec, wrong, received or describe(array), mend)
+        refuse(spec, wrong, received(array), mend)
 
 
 def _first(where: np.ndarray) -> tuple[int, ...]:

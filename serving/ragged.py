@@ -36,6 +36,8 @@ class _Column:
         if self.lengths is None:
             return self.values[indices]
         lengths = self.lengths[indices]
+        if len(indices) == self.num_rows and (lengths == lengths[0]).all():  # as they are
+            return self.values.reshape(len(indices), -1, *self.values.shape[1:])
         starts = (np.cumsum(self.lengths) - self.lengths)[indices]
         fill = 0 if self.spec.pad_value is None else self.spec.pad_value  # without one, lengths are equal
         batch = np.full((len(indices), lengths.max(), *self.values.shape[1:]), fill, self.values.dtype)
@@ -61,7 +63,9 @@ def _read_column(value: Any, spec: TensorSpec) -> _Column:
             refuse(spec, f"row {i} has {row.ndim} dimensions, not {len(spec.shape) - 1}", f"row {i}: {row.shape}", mend)
         check_shape(row[np.newaxis], spec)
         if row.dtype.kind not in "biuf":
-            cast(row, spec, f"row {i}: {describe(row)}")  # refuses it, before rows of other types are put beside it
+            cast(
+                row, spec, lambda row, i=i: f"row {i}: {describe(row)}"
+            )  # refuses it, before rows of other types are put beside it
         if row.shape[1:] != rows[0].shape[1:]:
             mend = f"Rows may differ along {row_dim(spec)!r} only."
             refuse(spec, f"row {i} has shape {row.shape}, row 0 has {rows[0].shape}", f"{len(rows)} rows", mend)
@@ -72,9 +76,10 @@ def _read_column(value: Any, spec: TensorSpec) -> _Column:
         row = int(np.searchsorted(ends, index[0], side="right"))
         return str((row, index[0] - int(ends[row] - lengths[row]), *index[1:]))
 
-    flat = np.concatenate(rows)
-    received = f"{flat.dtype}, {len(rows)} rows of {lengths.min()} to {lengths.max()} steps"
-    values = cast(flat, spec, received)
+    def received(flat: np.ndarray) -> str:
+        return f"{flat.dtype}, {len(rows)} rows of {lengths.min()} to {lengths.max()} steps"
+
+    values = cast(np.concatenate(rows), spec, received)
     check_values(values, spec, received, position)
     return _Column(spec, values, lengths)
 

@@ -23,9 +23,9 @@ def session_options(num_threads: int) -> ort.SessionOptions:
     options.intra_op_num_threads = num_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors alone; they are raised as exceptions anyway
-    # Waiting threads spin between two steps of a recurrence, which is most of what spinning gains, and then sleep: a
-    # worker that spins on takes a processor from the caller and from other sessions. Unknown before ONNX Runtime 1.20
-    # or so, which ignores keys it does not know.
+    # Between two steps of a recurrence waiting threads spin, as waking them would take longer than the step. They go to
+    # sleep soon after: a worker that spins on takes a processor from the caller and from other sessions. ONNX Runtime
+    # before 1.26 ignores the key, as it does all it does not know, and spins for some tens of milliseconds.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
     # Plans one block of memory for each set of input shapes and keeps them all: no use where shapes vary.
     options.enable_mem_pattern = False

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_seq.serving import InputError
+from keras_seq.serving import GraphSpec, InputError, TensorSpec
 from keras_seq.serving.ragged import predict_rows
 
 ATOL = 1e-6
@@ -49,6 +49,38 @@ def test_masked_rows_are_padded_into_one_run(masked, draw):
 def test_unmasked_rows_run_once_a_length(unmasked, draw):
     words, shapes = draw(np.random.default_rng(0), [2, 5, 3, 2])
     assert sorted(_calls(unmasked, {"words": words, "shapes": shapes})) == [(1, 3), (1, 5), (2, 2)]
+
+
+def test_two_row_dimensions_group_by_the_one_that_cannot_be_padded():
+    """Sources must not be padded, targets may be: a NumPy "graph" that fails on sources of several lengths."""
+    graph = GraphSpec(
+        "none.onnx",
+        inputs=[
+            TensorSpec("source", "float32", ("batch", "source_time")),
+            TensorSpec("target", "float32", ("batch", "time", 2), pad_value=-1.0),
+            TensorSpec("weight", "float32", ("batch", 1)),
+        ],
+        outputs=[
+            TensorSpec("pairs", "float32", ("batch", "source_time", "time")),
+            TensorSpec("total", "float32", ("batch", 1)),
+        ],
+    )
+    calls = []
+
+    def run(feeds):
+        calls.append((feeds["source"].shape, feeds["target"].shape))
+        pairs = feeds["source"][:, :, np.newaxis] * feeds["target"].sum(-1)[:, np.newaxis]
+        return {"pairs": pairs, "total": feeds["weight"] * feeds["source"].sum(1, keepdims=True)}
+
+    rng = np.random.default_rng(5)
+    sources = [rng.normal(size=n).astype("float32") for n in (2, 3, 2, 2)]
+    targets = [rng.normal(size=(n, 2)).astype("float32") for n in (2, 5, 4, 1)]
+    weight = np.arange(4.0).reshape(4, 1)
+    answer = predict_rows({"source": sources, "target": targets, "weight": weight}, graph, run)
+    assert calls == [((3, 2), (3, 4, 2)), ((1, 3), (1, 5, 2))]
+    for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        np.testing.assert_allclose(answer["pairs"][row], np.outer(source, target.sum(-1)), rtol=1e-6)
+        np.testing.assert_allclose(answer["total"][row], weight[row] * source.sum(), rtol=1e-5, atol=1e-6)
 
 
 def test_nested_lists_and_arrays_mix(masked, oracle):
