@@ -61,9 +61,14 @@ def convert(function: Callable, specs: Sequence[tf.TensorSpec], markers: Markers
     patch_tf2onnx()  # tf2onnx 1.17 uses names that NumPy 2 has dropped
     traced = tf.function(function, autograph=False, input_signature=list(specs))
     with _quiet("tf2onnx") as errors:
-        proto, _ = tf2onnx.convert.from_function(
-            traced, input_signature=list(specs), opset=OPSET, custom_op_handlers=markers.handlers()
-        )
+        traced.get_concrete_function()  # here, so that errors of the model itself reach the user as they are
+        try:
+            proto, _ = tf2onnx.convert.from_function(
+                traced, input_signature=list(specs), opset=OPSET, custom_op_handlers=markers.handlers()
+            )
+        except Exception as error:  # the converter raises anything, often long after the cause, which it only logs
+            details = "; ".join(dict.fromkeys(errors)) or str(error)
+            raise ExportError(f"the traced model could not be converted to ONNX: {details[:500]}") from error
     unknown = sorted({n.op_type for n in _nodes(proto.graph) if not n.domain and not onnx.defs.has(n.op_type)})
     if unknown:
         details = "; ".join(dict.fromkeys(errors)) or "the converter gave no reason"

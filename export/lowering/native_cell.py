@@ -17,7 +17,7 @@ import keras_seq
 from keras_seq.export.errors import NotNativeError
 from keras_seq.export.lowering.activations import Activation, native_activation
 
-__all__ = ["NativeCell", "native_cell", "register_cell"]
+__all__ = ["NativeCell", "native_cell", "register_cell", "weight_array"]
 
 # A gate that must stay open gets this bias: far beyond where every float32 sigmoid has become 1.
 _PINNED_OPEN = 100.0
@@ -92,15 +92,16 @@ def native_cell(cell: keras.Layer, name: str) -> NativeCell:
     return converter(cell, name)
 
 
-def _array(variable: keras.Variable) -> np.ndarray:
-    with tf.init_scope():  # rules run while a graph is traced, where variables have no values
+def weight_array(variable: keras.Variable) -> np.ndarray:
+    """A variable's value in float32, also while a graph is traced."""
+    with tf.init_scope():
         return np.asarray(keras.ops.convert_to_numpy(variable.value), dtype="float32")
 
 
 def _bias(cell: keras.Layer, gates: int) -> np.ndarray:
     if cell.bias is None:
         return np.zeros(gates * cell.units, "float32")
-    return _array(cell.bias)
+    return weight_array(cell.bias)
 
 
 def _reorder(array_gates: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
@@ -118,8 +119,8 @@ def simple_rnn(cell: keras.Layer, name: str) -> NativeCell:
         name=name,
         units=cell.units,
         weights={
-            "W": _array(cell.kernel).T,
-            "R": _array(cell.recurrent_kernel).T,
+            "W": weight_array(cell.kernel).T,
+            "R": weight_array(cell.recurrent_kernel).T,
             "B": np.concatenate([bias, np.zeros_like(bias)]),
         },
         activations=(native_activation(cell.activation),),
@@ -130,7 +131,7 @@ def simple_rnn(cell: keras.Layer, name: str) -> NativeCell:
 def gru(cell: keras.Layer, name: str) -> NativeCell:
     """`GRUCell` as ONNX `GRU`; without relevance gate, a `GRU` whose reset gate is pinned open."""
     gate, candidate = native_activation(cell.recurrent_activation), native_activation(cell.activation)
-    kernel_zrh, recurrent_kernel_zrh = _array(cell.kernel), _array(cell.recurrent_kernel)
+    kernel_zrh, recurrent_kernel_zrh = weight_array(cell.kernel), weight_array(cell.recurrent_kernel)
     if getattr(cell, "simplified", False):
         if not gate.saturates_at_one:
             raise NotNativeError(
@@ -144,7 +145,7 @@ def gru(cell: keras.Layer, name: str) -> NativeCell:
         recurrent_bias_zrh = np.zeros_like(input_bias_zrh)
         reset_after = True
     elif cell.reset_after and cell.bias is not None:
-        input_bias_zrh, recurrent_bias_zrh = _array(cell.bias)
+        input_bias_zrh, recurrent_bias_zrh = weight_array(cell.bias)
         reset_after = True
     else:
         input_bias_zrh = _bias(cell, gates=3)
@@ -175,12 +176,12 @@ def lstm(cell: keras.Layer, name: str) -> NativeCell:
     ifco_to_iofc = (0, 3, 1, 2)
     bias_iofc = _reorder(_bias(cell, gates=4), ifco_to_iofc)
     weights = {
-        "W": _reorder(_array(cell.kernel), ifco_to_iofc).T,
-        "R": _reorder(_array(cell.recurrent_kernel), ifco_to_iofc).T,
+        "W": _reorder(weight_array(cell.kernel), ifco_to_iofc).T,
+        "R": _reorder(weight_array(cell.recurrent_kernel), ifco_to_iofc).T,
         "B": np.concatenate([bias_iofc, np.zeros_like(bias_iofc)]),
     }
     if getattr(cell, "peephole_kernel", None) is not None:
-        peephole_i, peephole_f, peephole_o = _array(cell.peephole_kernel)
+        peephole_i, peephole_f, peephole_o = weight_array(cell.peephole_kernel)
         weights["P"] = np.concatenate([peephole_i, peephole_o, peephole_f])
     candidate = native_activation(cell.activation)
     output = native_activation(cell.output_activation) if hasattr(cell, "output_activation") else candidate

@@ -93,14 +93,21 @@ def _valid(writer: GraphWriter, mask: str) -> str:
     return writer.node("Cast", [mask], to=7)[0]  # int64, which indices must be
 
 
+def _counts(writer: GraphWriter, valid: str) -> str:
+    return writer.node("CumSum", [valid, writer.constant(np.int64(1), "time_axis")])[0]
+
+
 def _write_pack(writer: GraphWriter, names: list[str]) -> list[str]:
     sequences, mask = names
     valid = _valid(writer, mask)
     (count,) = writer.node("ReduceSum", [valid, _axes(writer, 1)], keepdims=0)
     (lengths,) = writer.node("Cast", [count], to=6)  # int32
     (time,) = writer.node("Shape", [mask], start=1, end=2)
-    # Of equal values TopK returns the one with the lower index first: a stable order.
-    _, order = writer.node("TopK", [valid, time], 2, axis=1)
+    # Valid steps get a rank each, the earlier the higher, so that the order does not hang on how TopK settles ties (by
+    # the lower index, says ONNX, but not every runtime keeps to it); the order of the others is of no account.
+    (rank,) = writer.node("Sub", [writer.constant(np.int64(2**40), "any_length"), _counts(writer, valid)])
+    (rank,) = writer.node("Mul", [rank, valid])
+    _, order = writer.node("TopK", [rank, time], 2, axis=1)
     (order,) = writer.node("Unsqueeze", [order, _axes(writer, 2)])
     (packed,) = writer.node("GatherND", [sequences, order], batch_dims=1)
     (steps,) = writer.node("Transpose", [packed], perm=[1, 0, 2])
@@ -113,7 +120,7 @@ def _write_unpack(
     outputs, mask, *previous = names
     directions = len(backwards)
     valid = _valid(writer, mask)
-    (counts,) = writer.node("CumSum", [valid, writer.constant(np.int64(1), "time_axis")])
+    counts = _counts(writer, valid)
     one = writer.constant(np.int64(1), "one")
     if previous:
         (first,) = writer.node("Unsqueeze", [previous[0], _axes(writer, 0, 1)])

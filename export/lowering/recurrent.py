@@ -57,7 +57,7 @@ def native_call(layer: keras.layers.RNN, name: str, cells: tuple[NativeCell, ...
     def call(sequences, initial_state=None, mask=None, training=False):
         mask = _first(mask)
         batch = tf.shape(sequences)[0]
-        structure = layer.get_initial_state(batch) if initial_state is None else initial_state
+        structure = _state_structure(layer, initial_state, batch)
         initial, names = _initial_states(layer, name, trace, initial_state, batch)
         packed = PackedSequence.pack(trace.markers, sequences, mask)
         steps, finals, remaining = packed.steps, [], list(initial or [])
@@ -90,7 +90,7 @@ def native_call(layer: keras.layers.RNN, name: str, cells: tuple[NativeCell, ...
             result = tf.where(tf.cast(end, tf.bool), last, tf.zeros_like(last))
         trace.next_states.update(zip(names, finals, strict=False))
         if layer.return_state:
-            return result, *keras.tree.pack_sequence_as(list(structure), finals)
+            return result, *keras.tree.pack_sequence_as(structure, finals)
         return result
 
     return call
@@ -104,8 +104,7 @@ def portable_call(layer: keras.layers.RNN, name: str, trace: Trace) -> Callable:
         mask = _first(mask)
         batch = tf.shape(sequences)[0]
         initial, names = _initial_states(layer, name, trace, initial_state, batch)
-        structure = layer.get_initial_state(batch) if initial_state is None else initial_state
-        structure = list(structure) if keras.tree.is_nested(structure) else [structure]
+        structure = _state_structure(layer, initial_state, batch)
         if initial is not None:
             structure = keras.tree.pack_sequence_as(structure, initial)
         with _attributes(layer, return_state=True, stateful=False):
@@ -127,6 +126,12 @@ def portable_call(layer: keras.layers.RNN, name: str, trace: Trace) -> Callable:
 def _first(mask):
     masks = [m for m in keras.tree.flatten(mask) if m is not None]
     return masks[0] if masks else None
+
+
+def _state_structure(layer: keras.layers.RNN, initial_state, batch: tf.Tensor) -> list:
+    """The states as the layer returns them: a list, whose members are lists themselves in a stack of cells."""
+    structure = layer.get_initial_state(batch) if initial_state is None else initial_state
+    return list(structure) if keras.tree.is_nested(structure) else [structure]
 
 
 def _initial_states(

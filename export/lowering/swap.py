@@ -10,6 +10,7 @@ import keras
 import keras_seq
 from keras_seq.export.errors import NotNativeError
 from keras_seq.export.lowering.bidirectional import bidirectional_call, paired_cells
+from keras_seq.export.lowering.dense import dense_call, is_plain_dense
 from keras_seq.export.lowering.recurrent import (
     native_call,
     native_cells,
@@ -73,6 +74,8 @@ def _lowered_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | Non
     """The rule that `layer` follows, or None where it keeps its own call."""
     if isinstance(layer, keras.layers.TimeDistributed):
         return None if overridden_method(layer) else time_distributed_call(layer, trace)
+    if trace.markers is not None and is_plain_dense(layer):
+        return dense_call(layer, trace)
     if isinstance(layer, keras.layers.Bidirectional):
         pair = paired_cells(layer) if trace.markers is not None else None
         return bidirectional_call(layer, trace, pair) if pair else None

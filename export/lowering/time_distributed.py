@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from keras_seq.export.lowering.dense import is_plain_dense
 from keras_seq.export.lowering.trace import Trace
 
 __all__ = ["time_distributed_call"]
@@ -17,6 +18,8 @@ def time_distributed_call(layer: keras.layers.TimeDistributed, trace: Trace) -> 
     inner = layer.layer
 
     def call(inputs, training=None, mask=None):
+        if trace.markers is not None and is_plain_dense(inner):
+            return inner.call(inputs)  # takes any rank
         kwargs = {}
         if inner._call_has_training_arg:
             kwargs["training"] = training
