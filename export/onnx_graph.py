@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
@@ -58,7 +59,10 @@ def convert(function: Callable, specs: Sequence[tf.TensorSpec], markers: Markers
     """
     import tf2onnx
 
-    patch_tf2onnx()  # tf2onnx 1.17 uses names that NumPy 2 has dropped
+    with warnings.catch_warnings():
+        # tf2onnx 1.17 uses names that NumPy 2 has dropped; Keras' patch for that looks for one in a way NumPy warns of.
+        warnings.simplefilter("ignore", FutureWarning)
+        patch_tf2onnx()
     traced = tf.function(function, autograph=False, input_signature=list(specs))
     with _quiet("tf2onnx") as errors:
         traced.get_concrete_function()  # here, so that errors of the model itself reach the user as they are
