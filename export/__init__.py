@@ -2,6 +2,8 @@
 
 import lazy_loader
 
+from keras_seq._extras import naming_extra
+
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["lowering"],
@@ -14,3 +16,4 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "verify_bundle": ["verify_bundle"],
     },
 )
+__getattr__ = naming_extra(__getattr__, "export", ["keras", "onnx", "tensorflow", "tf2onnx"])

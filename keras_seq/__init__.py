@@ -6,6 +6,7 @@ this is the parent package, runs where neither Keras nor TensorFlow is installed
 
 import lazy_loader
 
+from keras_seq._extras import naming_extra
 from keras_seq._registration import register_with_keras
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
@@ -31,4 +32,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     },
 )
 
+__getattr__ = naming_extra(__getattr__, "train", ["keras", "tensorflow"])
 register_with_keras("keras_seq.recurrent")
