@@ -1,0 +1,19 @@
+"""The Python blocks of docs/runtime.md run, one after the other, on the toy bundle."""
+
+import re
+import shutil
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "runtime.md"
+
+
+def test_the_page_runs(masked_path, tmp_path, monkeypatch):
+    shutil.copytree(masked_path, tmp_path / "out" / "tagger")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    assert len(blocks) == 3
+    names: dict = {}
+    for block in blocks:
+        exec(compile(block, str(PAGE), "exec"), names)
+    names["predictor"].close()
+    names["stream"].close()
