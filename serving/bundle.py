@@ -76,7 +76,7 @@ class Bundle:
             for graph in manifest.graphs.values():
                 if not bundle.file(graph.file).is_file():
                     manifest.files[graph.file].check(bundle.file(graph.file), graph.file)
-        except BundleError as error:
+        except (BundleError, OSError) as error:  # such as a file that may not be read
             raise BundleError(f"{path}: {error}") from error
         return bundle
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from keras_seq.serving import Bundle, BundleError
+from keras_seq.serving import Bundle, BundleError, FileSpec
 
 
 def test_loads_what_was_written(masked_path):
@@ -74,6 +74,17 @@ def test_an_altered_byte_is_noticed_unless_files_go_unchecked(write_bundle):
     with pytest.raises(BundleError, match=r"'model.onnx' was altered: expected SHA-256 \w{64}, received \w{64}"):
         Bundle.load(folder)
     Bundle.load(folder, check_files=False)
+
+
+def test_a_file_that_cannot_be_read_is_named(write_bundle, monkeypatch):
+    folder = write_bundle()
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(FileSpec, "of", refuse)
+    with pytest.raises(BundleError, match=r"Permission denied: '.*model.onnx'"):
+        Bundle.load(folder)
 
 
 def test_a_file_beside_the_graphs_is_checked_too(write_bundle, edit_manifest):
