@@ -43,8 +43,7 @@ bench: $(INSTALLED) ## Time bundles against Keras, TensorFlow, PyTorch and OpenV
 	@for program in $(BENCHMARKS); do echo "== $$program"; $(BIN)/python "$$program"; done
 
 lint: $(INSTALLED) ## Check format and style
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
+	@status=0; $(BIN)/ruff check . || status=1; $(BIN)/ruff format --check . || status=1; exit $$status
 
 format: $(INSTALLED) ## Format, and mend what can be mended
 	@$(BIN)/ruff format .
