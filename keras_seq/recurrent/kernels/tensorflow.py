@@ -9,22 +9,14 @@ rules for masks: a masked step holds the states; its output repeats the output o
 first valid step), or is zero with `zero_output_for_mask`.
 """
 
-import functools
-from collections.abc import Callable
 from typing import Literal
 
 import tensorflow as tf
 
-from keras_seq.recurrent.kernels.tensorflow_gru import (
-    ResetAfterGRUStep,
-    ResetBeforeGRUStep,
-    SimplifiedGRUStep,
-)
-from keras_seq.recurrent.kernels.tensorflow_loop import recur
+from keras_seq.recurrent.kernels.tensorflow_gru import ResetAfterGRUStep, ResetBeforeGRUStep, SimplifiedGRUStep
 from keras_seq.recurrent.kernels.tensorflow_lstm import LSTMStep
+from keras_seq.recurrent.kernels.tensorflow_sequence import Options, Result, run_sequence
 from keras_seq.recurrent.kernels.tensorflow_simple_rnn import SimpleRNNStep
-
-Result = tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]
 
 
 def lstm(
@@ -59,23 +51,9 @@ def lstm(
     Returns:
         The last output `(batch, units)`, the outputs `(batch, time, units)`, and the final states `[h, c]`.
     """
-    weights = (
-        [recurrent_kernel]
-        if peephole_kernel is None
-        else [recurrent_kernel, peephole_kernel]
-    )
-    options = (go_backwards, zero_output_for_mask)
-    return _run(
-        LSTMStep,
-        (("linear_output", linear_output),),
-        inputs,
-        [h0, c0],
-        kernel,
-        bias,
-        weights,
-        mask,
-        options,
-    )
+    weights = [kernel, recurrent_kernel, bias, peephole_kernel]
+    options = Options(go_backwards, zero_output_for_mask, (("linear_output", linear_output),))
+    return run_sequence(LSTMStep, options, inputs, [h0, c0], weights, mask)
 
 
 def gru(
@@ -110,32 +88,9 @@ def gru(
     Returns:
         The last output `(batch, units)`, the outputs `(batch, time, units)`, and the final states `[h]`.
     """
-    weights = [recurrent_kernel]
-    if simplified:
-        step_type = SimplifiedGRUStep
-    elif not reset_after:
-        step_type = ResetBeforeGRUStep
-    else:
-        step_type = ResetAfterGRUStep
-        bias, recurrent_bias = (
-            (None, None) if bias is None else tf.unstack(tf.convert_to_tensor(bias))
-        )
-        weights.append(
-            tf.zeros(recurrent_kernel.shape[1:], inputs.dtype)
-            if bias is None
-            else recurrent_bias
-        )
-    return _run(
-        step_type,
-        (),
-        inputs,
-        [h0],
-        kernel,
-        bias,
-        weights,
-        mask,
-        (go_backwards, zero_output_for_mask),
-    )
+    step_type = SimplifiedGRUStep if simplified else ResetAfterGRUStep if reset_after else ResetBeforeGRUStep
+    options = Options(go_backwards, zero_output_for_mask)
+    return run_sequence(step_type, options, inputs, [h0], [kernel, recurrent_kernel, bias], mask)
 
 
 def simple_rnn(
@@ -166,72 +121,5 @@ def simple_rnn(
     Returns:
         The last output `(batch, units)`, the outputs `(batch, time, units)`, and the final states `[h]`.
     """
-    options = (go_backwards, zero_output_for_mask)
-    step_options = (("activation", activation),)
-    return _run(
-        SimpleRNNStep,
-        step_options,
-        inputs,
-        [h0],
-        kernel,
-        bias,
-        [recurrent_kernel],
-        mask,
-        options,
-    )
-
-
-def _run(
-    step_type, step_options, inputs, states, kernel, bias, weights, mask, options
-) -> Result:
-    inputs = tf.convert_to_tensor(inputs)
-    kernel, *weights = (tf.cast(weight, inputs.dtype) for weight in (kernel, *weights))
-    bias = None if bias is None else tf.cast(bias, inputs.dtype)
-    states = [tf.cast(state, inputs.dtype) for state in states]
-    mask = None if mask is None else tf.cast(mask, tf.bool)
-    graph = _graph(step_type, step_options, options)
-    # Op by op the loop would take many times as long. Inside a graph a function would but hide the static shapes.
-    run = graph if tf.executing_eagerly() else graph.python_function
-    return run(inputs, states, kernel, bias, weights, mask)
-
-
-@functools.cache
-def _graph(step_type, step_options, options) -> Callable[..., Result]:
-    make_step = functools.partial(step_type, **dict(step_options))
-    return tf.function(
-        functools.partial(_sequence, make_step, options), reduce_retracing=True
-    )
-
-
-def _sequence(
-    make_step, options, inputs, states, kernel, bias, weights, mask
-) -> Result:
-    go_backwards, zero_output_for_mask = options
-    sequence = tf.transpose(inputs, [1, 0, 2])
-    mask = None if mask is None else tf.transpose(mask)[:, :, None]
-    if go_backwards:
-        sequence = tf.reverse(sequence, axis=[0])
-        mask = None if mask is None else tf.reverse(mask, axis=[0])
-
-    projected = tf.matmul(tf.reshape(sequence, [-1, inputs.shape[2]]), kernel)
-    if bias is not None:
-        projected = tf.nn.bias_add(projected, bias)
-    projected = tf.reshape(projected, [*_shape(sequence)[:2], kernel.shape[1]])
-    outputs, states = recur(make_step, projected, states, weights, mask)
-    if mask is not None:
-        # The loop holds the state, which before the first valid step is the initial one, where the output is zero.
-        shown = (
-            mask
-            if zero_output_for_mask
-            else tf.cumsum(tf.cast(mask, tf.int32), axis=0) > 0
-        )
-        outputs = tf.where(shown, outputs, tf.zeros_like(outputs))
-    return outputs[-1], tf.transpose(outputs, [1, 0, 2]), states
-
-
-def _shape(tensor: tf.Tensor) -> list[int | tf.Tensor]:
-    dynamic = tf.shape(tensor)
-    return [
-        dynamic[axis] if size is None else size
-        for axis, size in enumerate(tensor.shape)
-    ]
+    options = Options(go_backwards, zero_output_for_mask, (("activation", activation),))
+    return run_sequence(SimpleRNNStep, options, inputs, [h0], [kernel, recurrent_kernel, bias], mask)

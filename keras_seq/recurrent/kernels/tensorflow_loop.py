@@ -6,16 +6,32 @@ from typing import NamedTuple, Protocol
 import tensorflow as tf
 
 
+Tensors = list[tf.Tensor]
+
+
 class Run(NamedTuple):
     """The forward pass over a sequence of `time` steps.
 
+    The arrays are handed to the backward pass as they are: to stack them would copy every tensor, once there and once
+    back.
+
     Attributes:
-        states: for each state a sequence `(1 + time, batch, units)` that starts with the initial one.
-        kept: for each tensor that `Step.forward` keeps a sequence `(time, batch, ...)`.
+        final_states: the states after the last step, each `(batch, units)`.
+        histories: each state before the first step and after each step, `1 + time` tensors `(batch, units)`.
+        kept: each tensor that `Step.forward` keeps, `time` tensors `(batch, units)`.
     """
 
-    states: list[tf.Tensor]
-    kept: list[tf.Tensor]
+    final_states: list[tf.Tensor]
+    histories: list[tf.TensorArray]
+    kept: list[tf.TensorArray]
+
+    def states_before(self, index: int) -> tf.Tensor:
+        """One state before each step, `(time, batch, units)`."""
+        return self.histories[index].stack()[:-1]
+
+    def states_after(self, index: int) -> tf.Tensor:
+        """One state after each step, `(time, batch, units)`."""
+        return self.histories[index].stack()[1:]
 
 
 class Step(Protocol):
@@ -26,44 +42,41 @@ class Step(Protocol):
 
     Attributes:
         num_kept: how many tensors `forward` keeps for `backward`, besides the states.
-        num_gradients: how many gradients `backward` gives.
+        num_inside: how many gradients inside a step `backward` gives.
+        num_sums: how many products `backward` gives to be summed over all steps.
     """
 
     num_kept: int
-    num_gradients: int
+    num_inside: int
+    num_sums: int
 
-    def forward(
-        self, projected: tf.Tensor, states: list[tf.Tensor]
-    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    @staticmethod
+    def arrange(*weights: tf.Tensor | None) -> tuple[list[tuple[tf.Tensor, tf.Tensor | None]], list[tf.Tensor]]:
+        """From weights in Keras' layout: kernel and bias of each input projection, and the weights of the step."""
+
+    def forward(self, projected: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
         """From the projected inputs of a step and the states before it: the states after it, and what to keep."""
 
     def backward(
-        self,
-        kept: list[tf.Tensor],
-        states: list[tf.Tensor],
-        new_states: list[tf.Tensor],
-        d_states: list[tf.Tensor],
-    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-        """From the gradients of the states after a step: those inside it, and those of the states before it."""
+        self, kept: Tensors, states: Tensors, new_states: Tensors, d_states: Tensors
+    ) -> tuple[Tensors, Tensors, Tensors]:
+        """From the gradients of the states after a step: those inside it, those of the states before it, and products.
 
-    def gradients(
-        self, run: Run, inner: list[tf.Tensor]
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """From the gradients inside all steps: those of the projected inputs, and those of the weights of the step."""
+        All of them are linear in `d_states`, so that a masked step, where those are zero, adds nothing.
+        """
+
+    def gradients(self, run: Run, inside: Tensors, sums: Tensors) -> tuple[Tensors, Tensors]:
+        """From the gradients inside all steps and the sums: those of the projected inputs and of the step's weights."""
 
 
 def recur(
-    make_step: Callable[..., Step],
-    projected: tf.Tensor,
-    states: list[tf.Tensor],
-    weights: list[tf.Tensor],
-    mask: tf.Tensor | None,
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    make_step: Callable[..., Step], projected: Tensors, states: Tensors, weights: Tensors, mask: tf.Tensor | None
+) -> tuple[tf.Tensor, Tensors]:
     """Runs a cell over a sequence, with its hand-written backward pass for a gradient.
 
     Args:
         make_step: from weights, a cell.
-        projected: the projected inputs, `(time, batch, gates * units)`.
+        projected: the projected inputs, each `(time, batch, gates * units)`.
         states: the initial states, each `(batch, units)`.
         weights: what `make_step` takes.
         mask: `None` or booleans `(time, batch, 1)`; a masked step holds every state.
@@ -71,25 +84,22 @@ def recur(
     Returns:
         The first state after each step, `(time, batch, units)`, and the final states.
     """
+    arguments = [projected, states, weights]
 
     @tf.custom_gradient
-    def recurrence(projected, *states_and_weights):
-        states, weights = (
-            states_and_weights[: len(states_)],
-            states_and_weights[len(states_) :],
-        )
+    def recurrence(*flat_arguments):
+        projected, states, weights = tf.nest.pack_sequence_as(arguments, flat_arguments)
         step = make_step(*weights)
-        run = run_forward(step, projected, list(states), mask)
+        run = run_forward(step, projected, states, mask)
 
-        def gradient(d_outputs, *d_states):
-            inner, d_states = run_backward(step, run, d_outputs, list(d_states), mask)
-            d_projected, d_weights = step.gradients(run, inner)
-            return d_projected, *d_states, *d_weights
+        def gradient(d_outputs, *d_final_states):
+            inside, d_states, sums = run_backward(step, run, d_outputs, list(d_final_states), mask)
+            d_projected, d_weights = step.gradients(run, inside, sums)
+            return [*d_projected, *d_states, *d_weights]
 
-        return (run.states[0][1:], *[sequence[-1] for sequence in run.states]), gradient
+        return [run.states_after(0), *run.final_states], gradient
 
-    states_ = states
-    outputs, *final_states = recurrence(projected, *states, *weights)
+    outputs, *final_states = recurrence(*tf.nest.flatten(arguments))
     return outputs, final_states
 
 
@@ -99,58 +109,24 @@ def weight_gradient(inputs: tf.Tensor, d_outputs: tf.Tensor) -> tf.Tensor:
     return tf.matmul(inputs, d_outputs, transpose_a=True)
 
 
-def run_forward(
-    step: Step, projected: tf.Tensor, states: list[tf.Tensor], mask: tf.Tensor | None
-) -> Run:
-    """Runs a cell over a sequence; a masked step holds every state.
+def run_forward(step: Step, projected: Tensors, states: Tensors, mask: tf.Tensor | None) -> Run:
+    """Runs a cell over a sequence; the arguments are those of `recur`."""
+    time = _length(projected[0])
 
-    Args:
-        step: the cell.
-        projected: `(time, batch, gates * units)`.
-        states: the initial states, each `(batch, units)`.
-        mask: `None` or booleans `(time, batch, 1)`.
-    """
-    time = _length(projected)
-    inputs = _unstack([projected] if mask is None else [projected, mask])
+    def body(t, states, histories, kept):
+        new_states, kept_t = step.forward([sequence[t] for sequence in projected], states)
+        if mask is not None:
+            new_states = [tf.where(mask[t], new, old) for new, old in zip(new_states, states, strict=True)]
+        return t + 1, new_states, _write(histories, t + 1, new_states), _write(kept, t, kept_t)
 
-    def body(t, states, histories, keeps):
-        projected_t, *mask_t = [array.read(t) for array in inputs]
-        new_states, kept = step.forward(projected_t, states)
-        if mask_t:
-            new_states = [
-                tf.where(mask_t[0], new, old)
-                for new, old in zip(new_states, states, strict=True)
-            ]
-        histories = [
-            array.write(t + 1, new)
-            for array, new in zip(histories, new_states, strict=True)
-        ]
-        keeps = [
-            array.write(t, kept_t) for array, kept_t in zip(keeps, kept, strict=True)
-        ]
-        return t + 1, new_states, histories, keeps
-
-    dtype = projected.dtype
-    histories = [
-        tf.TensorArray(dtype, size=time + 1, element_shape=state.shape).write(0, state)
-        for state in states
-    ]
-    keeps = [tf.TensorArray(dtype, size=time) for _ in range(step.num_kept)]
-    _, _, histories, keeps = _while(
-        time, body, (tf.constant(0), list(states), histories, keeps)
-    )
-    return Run(
-        [array.stack() for array in histories], [array.stack() for array in keeps]
-    )
+    histories = [_array(state, time + 1).write(0, state) for state in states]
+    kept = [_array(states[0], time) for _ in range(step.num_kept)]
+    return Run(*_while(time, body, states, histories, kept))
 
 
 def run_backward(
-    step: Step,
-    run: Run,
-    d_outputs: tf.Tensor,
-    d_states: list[tf.Tensor],
-    mask: tf.Tensor | None,
-) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    step: Step, run: Run, d_outputs: tf.Tensor, d_states: Tensors, mask: tf.Tensor | None
+) -> tuple[Tensors, Tensors, Tensors]:
     """Runs a cell backward over the sequence of `run`.
 
     Args:
@@ -162,40 +138,30 @@ def run_backward(
 
     Returns:
         The gradients inside the steps, as `Step.backward` gives them, each `(time, batch, ...)` and zero at masked steps;
-        and the gradients of the initial states.
+        the gradients of the initial states; and the sums of the products over steps and batch, each `(units,)`.
     """
     time = _length(d_outputs)
-    inputs = _unstack([d_outputs] if mask is None else [d_outputs, mask])
-    states, kept = _unstack(run.states), _unstack(run.kept)
 
-    def body(step_number, d_states, gradients):
+    def body(step_number, d_states, inside, sums):
         t = time - 1 - step_number
-        d_output_t, *mask_t = [array.read(t) for array in inputs]
-        d_states = [d_states[0] + d_output_t, *d_states[1:]]
-        held = []
-        if mask_t:
-            held = [tf.where(mask_t[0], tf.zeros_like(d), d) for d in d_states]
-            d_states = [tf.where(mask_t[0], d, tf.zeros_like(d)) for d in d_states]
-        d_gates, d_states = step.backward(
-            [array.read(t) for array in kept],
-            [array.read(t) for array in states],
-            [array.read(t + 1) for array in states],
-            d_states,
-        )
-        if mask_t:
-            d_states = [d + d_held for d, d_held in zip(d_states, held, strict=True)]
-        gradients = [
-            array.write(t, d) for array, d in zip(gradients, d_gates, strict=True)
-        ]
-        return step_number + 1, d_states, gradients
+        d_states = [d_states[0] + d_outputs[t], *d_states[1:]]
+        if mask is not None:
+            d_all, d_states = d_states, [tf.where(mask[t], d, tf.zeros_like(d)) for d in d_states]
+            d_held = [d - d_valid for d, d_valid in zip(d_all, d_states, strict=True)]
+        kept, states, new_states = _read(run.kept, t), _read(run.histories, t), _read(run.histories, t + 1)
+        inside_t, d_states, products = step.backward(kept, states, new_states, d_states)
+        if mask is not None:
+            d_states = [d + held for d, held in zip(d_states, d_held, strict=True)]
+        sums = [total + tf.cast(product, total.dtype) for total, product in zip(sums, products, strict=True)]
+        return step_number + 1, d_states, _write(inside, t, inside_t), sums
 
-    gradients = [
-        tf.TensorArray(d_outputs.dtype, size=time) for _ in range(step.num_gradients)
-    ]
-    _, d_states, gradients = _while(
-        time, body, (tf.constant(0), list(d_states), gradients)
-    )
-    return [array.stack() for array in gradients], d_states
+    inside = [tf.TensorArray(d_outputs.dtype, size=time) for _ in range(step.num_inside)]
+    # Summed over the batch at the end alone, and in half precision not: a long sum would lose its last terms.
+    wide = tf.float32 if d_outputs.dtype.size < 4 else d_outputs.dtype
+    sums = [tf.zeros_like(d_outputs[0], dtype=wide) for _ in range(step.num_sums)]
+    d_states, inside, sums = _while(time, body, d_states, inside, sums)
+    sums = [tf.cast(tf.reduce_sum(total, axis=0), d_outputs.dtype) for total in sums]
+    return [array.stack() for array in inside], d_states, sums
 
 
 def _length(sequence: tf.Tensor) -> int | tf.Tensor:
@@ -203,19 +169,25 @@ def _length(sequence: tf.Tensor) -> int | tf.Tensor:
     return sequence.shape[0] if sequence.shape[0] is not None else tf.shape(sequence)[0]
 
 
-def _unstack(sequences: list[tf.Tensor]) -> list[tf.TensorArray]:
-    # In the backward pass a state is read twice, as the one before a step and as the one after another.
-    return [
-        tf.TensorArray(s.dtype, size=_length(s), clear_after_read=False).unstack(s)
-        for s in sequences
-    ]
+def _array(element: tf.Tensor, size: int | tf.Tensor) -> tf.TensorArray:
+    return tf.TensorArray(element.dtype, size=size, element_shape=element.shape, clear_after_read=False)
 
 
-def _while(time: int | tf.Tensor, body, variables):
-    return tf.while_loop(
+def _read(arrays: list[tf.TensorArray], index: tf.Tensor) -> Tensors:
+    return [array.read(index) for array in arrays]
+
+
+def _write(arrays: list[tf.TensorArray], index: tf.Tensor, values: Tensors) -> list[tf.TensorArray]:
+    return [array.write(index, value) for array, value in zip(arrays, values, strict=True)]
+
+
+def _while(time: int | tf.Tensor, body: Callable, *variables: list) -> tuple:
+    step_number = tf.constant(0)
+    _, *results = tf.while_loop(
         lambda step_number, *_: step_number < time,
         body,
-        variables,
+        (step_number, *variables),
         maximum_iterations=time,
         parallel_iterations=1,
     )
+    return tuple(results)

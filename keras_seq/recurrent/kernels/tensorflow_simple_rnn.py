@@ -19,7 +19,13 @@ class SimpleRNNStep:
     """
 
     num_kept = 0
-    num_gradients = 1
+    num_inside = 1
+    num_sums = 0
+
+    @staticmethod
+    def arrange(kernel, recurrent_kernel, bias):
+        """See `Step.arrange`."""
+        return [(kernel, bias)], [recurrent_kernel]
 
     def __init__(
         self,
@@ -35,19 +41,15 @@ class SimpleRNNStep:
 
     def forward(self, projected, states):
         """See `Step.forward`."""
-        a = projected + tf.matmul(states[0], self.kernel)
+        a = projected[0] + tf.matmul(states[0], self.kernel)
         return [tf.tanh(a) if self.activation == "tanh" else tf.nn.relu(a)], []
 
     def backward(self, kept, states, new_states, d_states):
-        """See `Step.backward`; gives d_a."""
+        """See `Step.backward`; gives `d_a` inside."""
         (h,), (d_h,) = new_states, d_states
-        d_a = (
-            d_h * (1 - h * h)
-            if self.activation == "tanh"
-            else tf.where(h > 0, d_h, tf.zeros_like(d_h))
-        )
-        return [d_a], [tf.matmul(d_a, self.transposed_kernel)]
+        d_a = d_h * (1 - h * h) if self.activation == "tanh" else tf.where(h > 0, d_h, tf.zeros_like(d_h))
+        return [d_a], [tf.matmul(d_a, self.transposed_kernel)], []
 
-    def gradients(self, run: Run, inner: list[tf.Tensor]):
+    def gradients(self, run: Run, inside: list[tf.Tensor], sums: list[tf.Tensor]):
         """See `Step.gradients`."""
-        return inner[0], [weight_gradient(run.states[0][:-1], inner[0])]
+        return inside, [weight_gradient(run.states_before(0), inside[0])]
