@@ -102,7 +102,7 @@ class GradientProbe:
     def _with_values(self, train_step: Callable) -> Callable:
         @functools.wraps(train_step)
         def step(*args: Any) -> Any:
-            self._gradients.clear()
+            self._gradients.clear()  # of a step that raised half way
             result = train_step(*args)
             if not self._gradients:
                 raise ValueError(

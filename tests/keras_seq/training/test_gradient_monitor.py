@@ -84,6 +84,15 @@ def test_mean_and_maximum_are_over_the_batches_of_an_epoch():
     assert min(norms) < 0.9 * max(norms)
 
 
+def test_each_epoch_has_its_own_norm():
+    x, y = data()
+    epochs = fit(small_model(keras.optimizers.SGD(0.05)), x, y, GradientMonitor(), epochs=2)["gradient_norm"]
+    model = small_model(keras.optimizers.SGD(0.05))
+    single = [fit(model, x, y, GradientMonitor())["gradient_norm"][0] for _ in range(2)]
+    assert epochs == pytest.approx(single, rel=1e-5)
+    assert abs(single[0] - single[1]) > 0.01 * single[0]
+
+
 @pytest.mark.parametrize("clipping", [{"clipnorm": 1e-3}, {"clipvalue": 1e-4}, {"global_clipnorm": 1e-3}])
 def test_norm_is_measured_before_clipping(clipping):
     x, y = data()
@@ -206,6 +215,7 @@ def test_after_the_error_the_model_trains_on_without_the_monitor():
     weights = model.get_weights()
     with pytest.raises(GradientError):
         fit(model, x, y, GradientMonitor())
+    assert "train_step" not in vars(model)
     model.set_weights(weights)
     history = fit(model, *data())
     assert set(history) == {"loss"}
