@@ -51,7 +51,10 @@ def lstm(
     Returns:
         The last output `(batch, units)`, the outputs `(batch, time, units)`, and the final states `[h, c]`.
     """
-    weights = [kernel, recurrent_kernel, bias, peephole_kernel]
+    weights = [kernel, recurrent_kernel, bias]
+    if peephole_kernel is not None:
+        units = recurrent_kernel.shape[0]
+        weights.append(tf.broadcast_to(peephole_kernel[:, None, :], [3, tf.shape(inputs)[0], units]))
     options = Options(go_backwards, zero_output_for_mask, (("linear_output", linear_output),))
     return run_sequence(LSTMStep, options, inputs, [h0, c0], weights, mask)
 

@@ -138,7 +138,7 @@ def run_backward(
 
     Returns:
         The gradients inside the steps, as `Step.backward` gives them, each `(time, batch, ...)` and zero at masked steps;
-        the gradients of the initial states; and the sums of the products over steps and batch, each `(units,)`.
+        the gradients of the initial states; and the sums of the products over the steps.
     """
     time = _length(d_outputs)
 
@@ -156,12 +156,11 @@ def run_backward(
         return step_number + 1, d_states, _write(inside, t, inside_t), sums
 
     inside = [tf.TensorArray(d_outputs.dtype, size=time) for _ in range(step.num_inside)]
-    # Summed over the batch at the end alone, and in half precision not: a long sum would lose its last terms.
+    # Not in half precision, where a long sum would lose its last terms.
     wide = tf.float32 if d_outputs.dtype.size < 4 else d_outputs.dtype
     sums = [tf.zeros_like(d_outputs[0], dtype=wide) for _ in range(step.num_sums)]
     d_states, inside, sums = _while(time, body, d_states, inside, sums)
-    sums = [tf.cast(tf.reduce_sum(total, axis=0), d_outputs.dtype) for total in sums]
-    return [array.stack() for array in inside], d_states, sums
+    return [array.stack() for array in inside], d_states, [tf.cast(total, d_outputs.dtype) for total in sums]
 
 
 def _length(sequence: tf.Tensor) -> int | tf.Tensor:

@@ -26,12 +26,13 @@ class LSTMStep:
     d_h_prev = d_z @ transpose(recurrent_kernel)
     ```
 
-    and the gradients of the peepholes are sums over the batch and all steps: `d_pi = sum(d_zi * c_prev)`,
-    `d_pf = sum(d_zf * c_prev)`, `d_po = sum(d_zo * c)`.
+    and the gradients of the peepholes are sums over the steps: `d_pi = sum(d_zi * c_prev)`, `d_pf = sum(d_zf * c_prev)`,
+    `d_po = sum(d_zo * c)`.
 
     Args:
         recurrent_kernel: `(units, 4 * units)`, gates in the order i f c o.
-        peephole_kernel: `None` or `(3, units)`, rows i f o.
+        peephole_kernel: `None` or `(3, batch, units)`, i f o, the same for each sequence of the batch: to broadcast it
+            once takes less time than at every step.
         linear_output: whether `h = o * c`.
     """
 
