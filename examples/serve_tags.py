@@ -20,6 +20,7 @@ from rich.console import Console
 from keras_seq.serving import Predictor, ServingError
 from tagging.corpus import read_text
 from tagging.features import Features, batches_by_length
+from tagging.python_source import read_source
 from tagging.sentence import CorpusError, Sentence
 from tagging.terminal import colour_source, colour_words, print_legend
 
@@ -64,6 +65,8 @@ def serve(bundle: Path, file: Path, first_row: int, rows: int | None, console: C
     """
     start = time.perf_counter()
     predictor = Predictor(bundle)
+    if not {"features", "task"} <= predictor.metadata.keys():
+        raise CorpusError(f"{bundle}: expected a bundle that tag.py wrote, with `features` and `task` in its metadata.")
     features, task = Features(**predictor.metadata["features"]), predictor.metadata["task"]
     loaded = time.perf_counter()
 
@@ -75,7 +78,7 @@ def serve(bundle: Path, file: Path, first_row: int, rows: int | None, console: C
 
     last_row = None if rows is None else first_row - 1 + rows
     if task == "python":
-        text = colour_source("\n".join(file.read_text(encoding="utf-8").splitlines()), sentences, predicted)
+        text = colour_source(read_source(file), sentences, predicted)
         for line in text.split("\n")[first_row - 1 : last_row]:
             console.print(line, soft_wrap=True)
     else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tagging.conllu import read_conllu, split_text
-from tagging.python_source import read_python, split_python
+from tagging.python_source import label_python, read_python, read_source, split_python
 from tagging.sentence import CorpusError, Sentence
 
 HELD_OUT_SHARE = 8  # one module in so many is held out
@@ -67,10 +67,11 @@ def read_text(path: Path, task: str) -> list[Sentence]:
     try:
         if task == "conllu":
             return read_conllu(path) if path.suffix == ".conllu" else split_text(path.read_text(encoding="utf-8"))
+        source = read_source(path)
         try:
-            return read_python(path)
+            return label_python(source, str(path))
         except CorpusError:  # no whole program; its tokens may be fine all the same
-            return split_python(path.read_text(encoding="utf-8"), str(path))
+            return split_python(source, str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path}: cannot be read: {error}") from error
 

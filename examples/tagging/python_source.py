@@ -52,7 +52,7 @@ def read_python(path: str | Path) -> list[Sentence]:
     """Reads a Python file's logical lines with their labels.
 
     Args:
-        path: The file, in whatever encoding its first lines declare.
+        path: The file.
 
     Returns:
         One sentence a logical line; a comment on its own line is a sentence too.
@@ -60,12 +60,26 @@ def read_python(path: str | Path) -> list[Sentence]:
     Raises:
         CorpusError: If the file is no valid Python of the running version.
     """
+    return label_python(read_source(path), str(path))
+
+
+def read_source(path: str | Path) -> str:
+    """Reads a Python file in whatever encoding its first lines declare.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its text.
+
+    Raises:
+        CorpusError: If the file cannot be decoded.
+    """
     try:
         with tokenize.open(path) as file:
-            source = file.read()
+            return file.read()
     except (SyntaxError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path}: cannot be decoded as Python source: {error}") from error
-    return label_python(source, str(path))
 
 
 def split_python(source: str, name: str = "<source>") -> list[Sentence]:

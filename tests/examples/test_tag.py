@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def demo(treebank, tmp_path_factory):
     console = Console(record=True, width=120)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency, "measure", functools.partial(latency.measure, seconds=0.02, rounds=1))
-        code = tag.main(["--data", str(treebank), "--out", str(out), "--epochs", "6", "--units", "17"], console)
+        code = tag.main(["--data", str(treebank), "--out", str(out), "--epochs", "30", "--units", "17"], console)
     return code, console.export_text(), out
 
 
@@ -38,8 +39,8 @@ def test_the_demo_succeeds_and_tells_each_step(demo):
     code, printed, _ = demo
     assert code == 0
     for step in ("Read", "Train", "Judge", "Export and verify", "Time", "Tag in a new process"):
-        assert f"{step} " in printed
-    assert re.search(r"epoch 6 of 6: loss 0\.\d+, accuracy", printed)
+        assert f"\n{step}" in printed
+    assert re.search(r"epoch 30 of 30: loss 0\.\d+, accuracy", printed)
 
 
 def test_the_tagger_beats_the_baseline_where_context_decides(demo):
@@ -100,10 +101,16 @@ def test_serving_answers_as_keras_does_whatever_else_is_in_the_batch(demo, treeb
     [
         (["nowhere", "nothing.txt"], r"nowhere"),
         (["BUNDLE", "nothing.txt"], r"nothing\.txt: cannot be read"),
+        (["FOREIGN", "nothing.txt"], r"expected a bundle that tag\.py wrote"),
     ],
 )
-def test_serving_refuses_bad_input_with_one_line(demo, arguments, message):
-    result = serve(*(demo[2] if argument == "BUNDLE" else argument for argument in arguments))
+def test_serving_refuses_bad_input_with_one_line(demo, tmp_path, arguments, message):
+    foreign = tmp_path / "foreign"
+    shutil.copytree(demo[2], foreign)
+    manifest = json.loads((foreign / "bundle.json").read_text())
+    (foreign / "bundle.json").write_text(json.dumps(manifest | {"metadata": {}}))
+    places = {"BUNDLE": demo[2], "FOREIGN": foreign}
+    result = serve(*(places.get(argument, argument) for argument in arguments))
     assert result.returncode == 2
     assert re.search(message, result.stderr)
     assert "Traceback" not in result.stderr

@@ -51,6 +51,12 @@ def test_a_piece_of_python_is_read_without_labels_and_a_program_with_them(tmp_pa
     assert read_text(path, "python")[0].labels is None
 
 
+def test_python_is_read_in_the_encoding_it_declares(tmp_path):
+    path = tmp_path / "latin.py"
+    path.write_bytes(b"# coding: latin-1\nx = '\xe9'\n")
+    assert read_text(path, "python")[1].words[-1] == "'é'"
+
+
 def test_text_and_treebanks_are_told_apart_by_their_suffix(tmp_path):
     (tmp_path / "a.conllu").write_text(WORD)
     (tmp_path / "a.txt").write_text("Cats sleep.")
