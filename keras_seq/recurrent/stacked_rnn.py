@@ -181,6 +181,8 @@ class StackedRNN(keras.layers.Layer):
         if mask is not None and self.zero_output_for_mask:
             valid = mask[:, :, None] if self.return_sequences else mask[:, -1, None]
             outputs = ops.where(valid, outputs, ops.zeros_like(outputs))
+        # The cells may compute in another dtype than this layer.
+        outputs, *states = (ops.cast(tensor, self.compute_dtype) for tensor in (outputs, *states))
         return (outputs, *states) if self.return_state else outputs
 
     def _split_states(self, initial_state: list[Tensor] | None) -> list[list[Tensor] | None]:

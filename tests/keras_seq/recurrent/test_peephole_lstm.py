@@ -41,7 +41,13 @@ def block_lstm(x, h, c, kernel, recurrent_kernel, bias, peepholes, outputs_grad,
     last = tf.one_hot(TIME - 1, TIME)[:, None, None]
     gradients = tf.raw_ops.BlockLSTMGradV2(
         **arguments,
-        i=i, cs=cells, f=f, o=o, ci=ci, co=co, h=outputs,
+        i=i,
+        cs=cells,
+        f=f,
+        o=o,
+        ci=ci,
+        co=co,
+        h=outputs,
         cs_grad=last * c_grad,
         h_grad=tf.transpose(outputs_grad, [1, 0, 2]) + last * h_grad,
     )
