@@ -1,0 +1,163 @@
+"""Named arrays in files: JSON with nested lists, and NumPy's `.npz`."""
+
+import json
+import math
+import os
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_seq.cli.errors import CommandError
+
+_ZIP = b"PK"
+_SUFFIXES = (".json", ".npz")
+_LENGTHS = ".lengths"
+
+Arrays = Mapping[str, np.ndarray | list[np.ndarray]]
+
+
+def read_arrays(source: str) -> Any:
+    """Reads what `Predictor.predict` is to take.
+
+    Args:
+        source: A file, or `-` for stdin. Whether it is `.npz` or JSON is seen from its first bytes.
+
+    Returns:
+        Input name to array or list of rows; from JSON, whatever stands there.
+
+    Raises:
+        CommandError: It cannot be read, or is neither.
+    """
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise CommandError(f"--input {source} cannot be read: {error.strerror}.") from error
+    name = "stdin" if source == "-" else source
+    return _from_npz(data, name) if data.startswith(_ZIP) else _from_json(data, name)
+
+
+def _from_json(data: bytes, name: str) -> Any:
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except ValueError as error:
+        raise CommandError(
+            f'{name} is neither .npz nor JSON ({error}). Give an object of nested lists by input name, {{"words": '
+            "[[4, 8, 15]]}."
+        ) from error
+    if not isinstance(value, (dict, list)):
+        raise CommandError(f"{name} must hold a JSON object or list. It holds: {str(value)[:60]}.")
+    return value
+
+
+def _from_npz(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        with np.load(BytesIO(data), allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("it holds other files")
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise CommandError(f"{name} is no .npz file of plain arrays, or it is damaged: {error}.") from error
+    values: dict[str, Any] = {}
+    for key, array in arrays.items():
+        if key.endswith(_LENGTHS) and key.removesuffix(_LENGTHS) in arrays:
+            continue
+        lengths = arrays.get(key + _LENGTHS)
+        values[key] = array if lengths is None else _rows(array, lengths, key, name)
+    return values
+
+
+def _rows(array: np.ndarray, lengths: np.ndarray, key: str, name: str) -> list[np.ndarray]:
+    whole = lengths.ndim == 1 and lengths.dtype.kind in "iu" and array.ndim > 0
+    if not whole or (lengths < 0).any() or int(lengths.sum()) != len(array):
+        raise CommandError(
+            f"{name}: {key + _LENGTHS!r} must be integers that add up to the {len(array) if array.ndim else 0} entries "
+            f"of {key!r}. Received: {lengths.dtype} {lengths.shape}."
+        )
+    return np.split(array, np.cumsum(lengths)[:-1])
+
+
+def check_output_path(path: Path) -> None:
+    """Checks, before anything runs, that an answer can be written to `path`.
+
+    Raises:
+        CommandError: The suffix is neither `.npz` nor `.json`, or there is no such folder.
+    """
+    if path.suffix not in _SUFFIXES:
+        raise CommandError(f"--output takes a file that ends in .npz or .json. Received: {path}.")
+    if path.is_dir() or not path.parent.is_dir():
+        what = "is a folder" if path.is_dir() else f"lies in {path.parent}, which is no folder"
+        raise CommandError(f"--output {path} {what}. Give a file in a folder that exists.")
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Writes arrays to a file, whole or not at all.
+
+    Args:
+        path: Ends in `.npz` or `.json`.
+        arrays: Name to array, or to a list of rows.
+
+    Raises:
+        CommandError: It cannot be written.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", suffix=path.suffix, dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                if path.suffix == ".npz":
+                    np.savez(file, **_flat(arrays))
+                else:
+                    file.write((json.dumps(as_lists(arrays), allow_nan=False) + "\n").encode())
+            os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise CommandError(f"--output {path} cannot be written: {error.strerror}.") from error
+
+
+def as_lists(arrays: Arrays) -> dict[str, Any]:
+    """Arrays as JSON holds them; NaN and infinities, for which JSON has no number, become null.
+
+    Example:
+        >>> as_lists({"a": np.array([[1.5, np.nan]]), "b": [np.array([1]), np.array([2, 3])]})
+        {'a': [[1.5, None]], 'b': [[1], [2, 3]]}
+    """
+    return {
+        name: [_finite(row) for row in value] if isinstance(value, list) else _finite(value)
+        for name, value in arrays.items()
+    }
+
+
+def _finite(array: np.ndarray) -> Any:
+    values = array.tolist()
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return _nulls(values)
+    return values
+
+
+def _nulls(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_nulls(entry) for entry in value]
+    return value if math.isfinite(value) else None
+
+
+def _flat(arrays: Arrays) -> dict[str, np.ndarray]:
+    flat: dict[str, np.ndarray] = {}
+    for name, value in arrays.items():
+        flat[name] = np.concatenate(value) if isinstance(value, list) else value
+        if isinstance(value, list):
+            flat[name + _LENGTHS] = np.array([len(row) for row in value])
+    return flat
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,117 @@
+"""`keras-seq export`: from a `.keras` file to a bundle."""
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from keras_seq.cli.errors import CommandError
+from keras_seq.cli.manifest_view import manifest_json, print_manifest, print_parity
+from keras_seq.cli.model_file import check_model_file, load_model, require_export_extra
+from keras_seq.cli.options import Atol, Imports, Json, ModelPath, Rtol
+from keras_seq.cli.output import print_json, progress, remark
+
+FORMATS = ("onnx", "saved_model")
+
+
+def export(
+    model: ModelPath,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The bundle's folder, to be made.", show_default=False)],
+    formats: Annotated[str, typer.Option(help="What to write, with commas between.")] = ",".join(FORMATS),
+    streaming: Annotated[
+        bool, typer.Option("--streaming", help="Write step.onnx too, which takes the input in chunks.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is at OUT already.")] = False,
+    no_verify: Annotated[
+        bool, typer.Option("--no-verify", help="Do not compare with the Keras model (a stream is compared anyway).")
+    ] = False,
+    allow_loop: Annotated[
+        bool, typer.Option("--allow-loop", help="Leave a layer that has no native form as a slow ONNX Loop.")
+    ] = False,
+    min_onnxruntime: Annotated[
+        str, typer.Option(metavar="VERSION", help="The oldest ONNX Runtime that must load the graphs.")
+    ] = "1.17",
+    metadata: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A JSON object to keep in the bundle: task, labels, vocabularies."),
+    ] = None,
+    atol: Atol = 1e-5,
+    rtol: Rtol = 1e-5,
+    imports: Imports = None,
+    json: Json = False,
+) -> int:
+    """Export a trained model as a verified bundle: ONNX graphs, a SavedModel and a manifest.
+
+    The bundle is written whole or not at all. Exit code 1: what was exported computes something else than the model.
+    """
+    chosen = _formats(formats)
+    kept = _metadata(metadata)
+    check_model_file(model)
+    if out.exists() and not overwrite:
+        raise CommandError(f"{out} exists already. Give --overwrite to replace it, or choose another folder.")
+    require_export_extra("exporting")
+    with progress() as say:
+        say(f"loading {model}")
+        loaded = load_model(model, imports or ())
+        from keras_seq.export import ParityError, Tolerance, export_model
+
+        try:
+            report = export_model(
+                loaded,
+                out,
+                formats=chosen,
+                streaming=streaming,
+                verify=not no_verify,
+                overwrite=overwrite,
+                allow_loop=allow_loop,
+                min_onnxruntime=min_onnxruntime,
+                metadata=kept,
+                tolerance=Tolerance(atol, rtol),
+                progress=say,
+            )
+            failed = None
+        except ParityError as error:
+            failed = [result.to_dict() for result in error.results]
+    if failed is None:
+        if json:
+            print_json(manifest_json(out, report.manifest))
+        else:
+            print_manifest(out, report.manifest)
+        return 0
+    if json:
+        print_json({"path": None, "parity": failed})
+    else:
+        print_parity("comparisons", failed)
+    count = sum(not row["passed"] for row in failed)
+    remark(
+        f"keras-seq export: {count} of {len(failed)} comparisons differ, so nothing was written. Where a difference of "
+        "that size is expected (a long or chaotic recurrence), give larger --atol and --rtol."
+    )
+    return 1
+
+
+def _formats(text: str) -> list[str]:
+    chosen = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = sorted(set(chosen) - set(FORMATS))
+    if unknown or not chosen:
+        raise CommandError(f"--formats takes {' and '.join(FORMATS)}, with commas between. Received: {text!r}.")
+    return chosen
+
+
+def _metadata(path: Path | None) -> dict[str, Any] | None:
+    if path is None:
+        return None
+    try:
+        value = json_module.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except OSError as error:
+        raise CommandError(f"--metadata {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # not UTF-8, not JSON, or NaN
+        raise CommandError(f"--metadata {path} is not JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise CommandError(f'--metadata {path} must hold a JSON object, {{"labels": …}}. It holds: {str(value)[:60]}.')
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")

@@ -1,0 +1,87 @@
+"""What a bundle's manifest says, for people and for programs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from keras_seq.cli.output import print_line, print_table, size_text
+from keras_seq.serving.graph_spec import GraphSpec
+from keras_seq.serving.manifest import Manifest
+
+
+def manifest_json(path: Path, manifest: Manifest) -> dict[str, Any]:
+    """The manifest with the bundle's path in front, for `--json`."""
+    return {"path": str(path), **manifest.to_dict()}
+
+
+def print_manifest(path: Path, manifest: Manifest) -> None:
+    """Prints what the bundle holds: graphs with their signatures, layers, comparisons, metadata, files."""
+    print_line(f"{manifest.name}: bundle {path}", style="bold")
+    model = manifest.model
+    print_line(f"  {model['class']}, {model['parameters']:,} parameters, trained in {model['dtype_policy']}")
+    print_line(f"  written {manifest.created} by keras_seq {manifest.versions.get('keras_seq', 'unknown')}")
+    if manifest.onnx:
+        onnx = manifest.onnx
+        print_line(
+            f"  ONNX opset {onnx['opset']}, IR version {onnx['ir_version']}, for onnxruntime {onnx['min_onnxruntime']} "
+            "or newer"
+        )
+    if manifest.saved_model:
+        print_line(f"  SavedModel with the signatures {', '.join(manifest.saved_model['signatures'])}")
+    for name, graph in manifest.graphs.items():
+        _print_graph(name, graph)
+    if manifest.layers:
+        rows = [[row["name"], row["class"], row["lowering"], row.get("reason") or ""] for row in manifest.layers]
+        print_table("recurrent layers", ["layer", "class", "exported as", "why"], rows)
+    if manifest.parity:
+        print_parity("comparisons when it was written", manifest.parity)
+    if manifest.metadata:
+        print_table("metadata", ["key", "value"], [[key, _short(value)] for key, value in manifest.metadata.items()])
+    rows = [[name, size_text(spec.bytes), spec.sha256[:12]] for name, spec in manifest.files.items()]
+    rows.append(["all", size_text(sum(spec.bytes for spec in manifest.files.values())), ""])
+    print_table("files", ["file", "size", "sha256"], rows, right=["size"])
+
+
+def print_parity(title: str, comparisons: Sequence[dict[str, Any]]) -> None:
+    """Prints comparisons, one a row.
+
+    Args:
+        title: The line above.
+        comparisons: Objects as `parity` in the manifest holds them.
+    """
+    rows = [
+        [
+            row["candidate"],
+            row["reference"],
+            row["output"],
+            row["cases"],
+            f"{row['max_abs_diff']:.1e}",
+            f"{row['atol']:.0e} + {row['rtol']:.0e}·|value|",
+            "ok" if row["passed"] else f"DIFFERS in {row.get('worst_case') or 'some case'}",
+        ]
+        for row in comparisons
+    ]
+    columns = ["what", "compared with", "output", "inputs", "largest difference", "allowed", ""]
+    print_table(title, columns, rows, right=["inputs", "largest difference"])
+
+
+def _print_graph(name: str, graph: GraphSpec) -> None:
+    rows = []
+    for spec in graph.inputs:
+        remarks = [f"ids 0 to {spec.maximum}"] if spec.maximum is not None else []
+        remarks += [f"padded with {spec.pad_value}"] if spec.pad_value is not None else []
+        rows.append(["input", spec.name, str(spec), ", ".join(remarks)])
+    rows += [["output", spec.name, str(spec), ""] for spec in graph.outputs]
+    for state in graph.states:
+        dims = ", ".join(map(str, state.shape))
+        rows.append(["state", state.name, f"{state.dtype} ({dims})", f"{state.input} → {state.output}"])
+    operators = ", ".join(f"{count} {operator}" for operator, count in graph.operators.items())
+    print_table(f"graph {name}: {graph.file}, {graph.nodes} nodes", ["", "name", "type", ""], rows)
+    print_line(f"operators: {operators}")
+
+
+def _short(value: Any, length: int = 100) -> str:
+    text = str(value)
+    if isinstance(value, (list, dict)) and len(text) > length:
+        return f"{len(value)} entries: {text[:length]}…"
+    return text if len(text) <= length else f"{text[:length]}…"

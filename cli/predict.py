@@ -1,0 +1,71 @@
+"""`keras-seq predict`: runs a bundle on named arrays."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keras_seq.cli.errors import CommandError
+from keras_seq.cli.options import BundlePath, Json
+from keras_seq.cli.output import print_json, print_line, print_table
+
+
+def predict(
+    bundle: BundlePath,
+    input: Annotated[
+        str, typer.Option("--input", "-i", metavar="FILE", help="Arrays by name: .npz or .json; - for stdin.")
+    ] = "-",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Write the answer there: .npz or .json.", show_default=False
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads; by default as many as the process may use.", show_default=False)
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run a bundle on arrays given by name, with ONNX Runtime and NumPy alone.
+
+    JSON holds an object, {"words": [[4, 8, 15], [16, 23]]}: nested lists by input name, rows of any length; with one
+    input, the list alone will do. In .npz files, rows of different lengths lie end to end under NAME, and their lengths
+    under NAME.lengths.
+    """
+    from keras_seq.cli.arrays import as_lists, check_output_path, read_arrays, write_arrays
+    from keras_seq.serving import Predictor
+
+    if output is not None:
+        check_output_path(output)
+    if input == "-" and sys.stdin.isatty():
+        raise CommandError("there is nothing to read. Give --input FILE, or pipe JSON into the command.")
+    with Predictor(bundle, num_threads=threads) as predictor:
+        answers = predictor.predict(read_arrays(input))
+        specs = {spec.name: spec for spec in predictor.outputs}
+    if output is not None:
+        write_arrays(output, answers)
+    if json:
+        if output is None:
+            print_json(as_lists(answers), indent=None)
+        else:
+            print_json({"path": str(output), "outputs": list(answers)})
+        return
+    rows = []
+    for name, answer in answers.items():
+        ragged = isinstance(answer, list)
+        size = f"{len(answer)} rows of {', '.join(str(len(row)) for row in answer[:5])}" if ragged else answer.shape
+        rows.append([name, str(specs[name]), f"{size}{', …' if ragged and len(answer) > 5 else ''}"])
+    print_table(str(output) if output is not None else f"outputs of {bundle}", ["output", "type", "size"], rows)
+    if output is None:
+        for name, answer in answers.items():
+            print_line()
+            print_line(name, style="bold")
+            for row in answer if isinstance(answer, list) else [answer]:
+                print_line(_preview(row))
+
+
+def _preview(array) -> str:
+    import numpy as np
+
+    return np.array2string(array, precision=4, suppress_small=True, threshold=100, edgeitems=3)
