@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import tempfile
 import time
@@ -108,11 +109,9 @@ def typical_batch(features: Features, sentences: Sequence[Sentence], batch_size:
     Returns:
         The model's inputs.
     """
-    words = [word for sentence in sentences for word in sentence.words]
-    rows = [
-        np.resize(words, batch_size * length)[start : start + length] for start in range(0, batch_size * length, length)
-    ]
-    ids, characters = zip(*(features.encode(row.tolist()) for row in rows), strict=True)
+    words = itertools.cycle(word for sentence in sentences for word in sentence.words)
+    rows = [list(itertools.islice(words, length)) for _ in range(batch_size)]
+    ids, characters = zip(*(features.encode(row) for row in rows), strict=True)
     return {"words": pad(ids), "characters": pad(characters)}
 
 
