@@ -109,7 +109,7 @@ def test_symbolic_and_eager_results_have_the_same_shapes_and_dtypes(name, return
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
 def test_fit_learns_and_moves_every_weight(dtype, jit_compile):
     model = branches(dtype=dtype)
-    model.compile(keras.optimizers.Adam(0.01), "mse", jit_compile=jit_compile)
+    model.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=jit_compile)
     before = [numpy(weight.value) for weight in model.trainable_weights]
     x = np.tile(masked_sequences(), (5, 1, 1))
     y = {name: np.tile(x[:, 4, :1].clip(-1, 1), (1, UNITS)) for name in LAYERS}
@@ -120,7 +120,7 @@ def test_fit_learns_and_moves_every_weight(dtype, jit_compile):
             history[f"the_{name.lower()}_loss"] if f"the_{name.lower()}_loss" in history else history[f"{name}_loss"]
         )
         assert np.isfinite(losses).all()
-        assert losses[-1] < 0.8 * losses[0], name
+        assert losses[-1] < 0.9 * losses[0], name
     for weight, old in zip(model.trainable_weights, before, strict=True):
         assert np.isfinite(numpy(weight.value)).all()
         assert (numpy(weight.value) != old).any(), weight.path
