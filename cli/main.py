@@ -1,7 +1,10 @@
 """The entry point of `keras-seq`."""
 
+import contextlib
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 _EXTRA = ("rich", "typer")
 
@@ -18,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from keras_seq.cli.app import run
 
-        return run(sys.argv[1:] if arguments is None else arguments)
+        with _cleaning_up_when_terminated():
+            return run(sys.argv[1:] if arguments is None else arguments)
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
@@ -29,3 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # before the first command took over
         sys.stderr.write("keras-seq: interrupted\n")
         return 130
+
+
+@contextlib.contextmanager
+def _cleaning_up_when_terminated() -> Iterator[None]:
+    """Within: SIGTERM ends the process as an exception does, so that what is half written is taken away."""
+    if threading.current_thread() is not threading.main_thread():  # only there may handlers be set
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,5 +1,7 @@
 import importlib
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -74,6 +76,18 @@ def test_an_interrupted_export_exits_130_and_leaves_nothing(keras_seq_command, m
     done = keras_seq_command("export", model_path, tmp_path / "out", "--formats", "onnx")
     assert (done.code, done.out) == (130, "")
     assert done.err.splitlines()[-1] == "keras-seq export: interrupted; nothing is half written"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminated_export_leaves_nothing(keras_seq_command, model_path, tmp_path, monkeypatch):
+    def terminate(results):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    module = importlib.import_module("keras_seq.export.export_model")
+    monkeypatch.setattr(module, "check_parity", terminate)
+    with pytest.raises(SystemExit) as ended:
+        keras_seq_command("export", model_path, tmp_path / "out", "--formats", "onnx")
+    assert ended.value.code == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
 
