@@ -14,6 +14,8 @@ __all__ = ["Parity", "Tolerance", "check_parity", "compare"]
 
 Runner = Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 """Computes a model's outputs, by name, from its inputs, by name."""
+_FAR = float(np.finfo("float32").max)
+"""A difference beyond numbers; JSON has no infinity."""
 
 
 @dataclass(frozen=True)
@@ -82,35 +84,44 @@ def compare(
         cases: The inputs.
         tolerance: What passes.
     """
-    worst: dict[str, list] = {}
+    found: dict[str, list[tuple[bool, float, float, str]]] = {}
     count = 0
     for case, outputs in zip(cases, expected, strict=True):
         count += 1
         results = run(case.inputs)
         for name, value in outputs.items():
             absolute, relative, within = _difference(value, results[name], tolerance)
-            row = worst.setdefault(name, [-1.0, 0.0, True, ""])
-            if absolute > row[0] or not within:
-                row[3] = case.label if within >= row[2] else row[3]
-            row[0], row[1], row[2] = max(row[0], absolute), max(row[1], relative), row[2] and within
+            found.setdefault(name, []).append((not within, absolute, relative, case.label))
     return [
-        Parity(reference, candidate, name, count, absolute, relative, tolerance.atol, tolerance.rtol, passed, label)
-        for name, (absolute, relative, passed, label) in worst.items()
+        Parity(
+            reference,
+            candidate,
+            name,
+            count,
+            max_abs_diff=max(absolute for _, absolute, _, _ in rows),
+            max_rel_diff=max(relative for _, _, relative, _ in rows),
+            atol=tolerance.atol,
+            rtol=tolerance.rtol,
+            passed=not any(failed for failed, *_ in rows),
+            worst_case=max(rows)[-1],  # a failure rather than a larger difference that was allowed
+        )
+        for name, rows in found.items()
     ]
 
 
 def _difference(expected: np.ndarray, received: np.ndarray, tolerance: Tolerance) -> tuple[float, float, bool]:
     """Largest absolute and relative difference, and whether all is within the tolerance. NaN equals NaN only."""
     if expected.shape != received.shape:
-        return float(np.finfo("float32").max), float(np.finfo("float32").max), False
+        return _FAR, _FAR, False
     a, b = np.asarray(expected, "float64"), np.asarray(received, "float64")
     both_nan, same = np.isnan(a) & np.isnan(b), a == b  # infinities too
-    difference = np.where(both_nan | same, 0.0, np.abs(a - b))
-    difference = np.nan_to_num(difference, nan=np.finfo("float32").max, posinf=np.finfo("float32").max)
-    allowed = tolerance.atol + tolerance.rtol * np.nan_to_num(np.abs(a))
-    scale = max(float(np.max(np.nan_to_num(np.abs(a)), initial=0.0)), np.finfo("float32").tiny)
+    with np.errstate(invalid="ignore"):  # of infinities
+        difference = np.where(both_nan | same, 0.0, np.abs(a - b))
+    difference = np.nan_to_num(difference, nan=_FAR, posinf=_FAR)
+    magnitude = np.nan_to_num(np.abs(a), posinf=0.0)
+    scale = max(float(np.max(magnitude, initial=0.0)), float(np.finfo("float32").tiny))
     largest = float(np.max(difference, initial=0.0))
-    return largest, largest / scale, bool(np.all(difference <= allowed))
+    return largest, largest / scale, bool(np.all(difference <= tolerance.atol + tolerance.rtol * magnitude))
 
 
 def check_parity(results: list[Parity]) -> None:

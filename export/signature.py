@@ -132,9 +132,15 @@ def _recorded_arguments(model: keras.Model) -> dict:
         name = "inputs" if key == "input_shape" else key.removesuffix("_shape")
         named[name] = _specs_from_shapes(shape)
     arguments = list(model._call_signature.parameters)
-    if len(named) == 1:
-        return {arguments[0]: next(iter(named.values()))}
-    return named
+    if len(named) > 1:
+        return named
+    required = [name for name, p in model._call_signature.parameters.items() if p.default is p.empty]
+    if len(required) > 1:  # without a `build` of the model's own, Keras keeps the shape of the first alone
+        raise ExportError(
+            f"model {model.name!r} takes several arguments, {required}, and does not say of what shapes. Make them one "
+            "list or dict, and pass input_signature= with a list or dict of keras.InputSpec."
+        )
+    return {arguments[0]: next(iter(named.values()))}
 
 
 def _specs_from_shapes(shape):
