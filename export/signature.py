@@ -102,11 +102,13 @@ def output_names(model: keras.Model, outputs) -> list[str]:
     if len(names) != len(flat):
         last = model.layers[-1].name if isinstance(model, keras.Sequential) and len(flat) == 1 else "output"
         names = [last] * len(flat)
-    seen: Counter = Counter()
-    unique = []
+    unique: list[str] = []
     for name in names:
-        unique.append(f"{name}_{seen[name]}" if seen[name] else name)
-        seen[name] += 1
+        number, given = 0, name
+        while given in unique or (number and given in names):
+            number += 1
+            given = f"{name}_{number}"
+        unique.append(given)
     return unique
 
 
@@ -156,9 +158,12 @@ def _named_specs(structure) -> list[tuple[str, object]]:
     """(name, spec) for each leaf, in the order in which keras.tree flattens."""
     specs = []
     for path, spec in keras.tree.flatten_with_path(structure):
-        keys = [str(part) for part in path if isinstance(part, str)]
-        name = keys[-1] if keys else getattr(spec, "name", None)
-        specs.append((name or f"input_{len(specs)}", spec))
+        key = next((part for part in reversed(path) if isinstance(part, str)), None)
+        if path and path[-1] == key:
+            name = key
+        else:  # one of a list, or alone
+            name = getattr(spec, "name", None) or (f"{key}_{path[-1]}" if key else f"input_{len(specs)}")
+        specs.append((name, spec))
     return specs
 
 
