@@ -8,7 +8,6 @@ INSTALLED := $(VENV)/installed
 
 DATA ?=
 OUT ?= out/tagger
-BENCHMARKS := $(sort $(wildcard benchmarks/*.py))
 
 # TensorFlow's start-up notes would bury what a person wants to read.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -40,7 +39,9 @@ test-all: lint test-tensorflow $(INSTALLED) ## All tests, and the layer tests ag
 	@KERAS_BACKEND=torch $(BIN)/python -m pytest tests/keras_seq
 
 bench: $(INSTALLED) ## Time bundles against Keras, TensorFlow, PyTorch and OpenVINO
-	@for program in $(BENCHMARKS); do echo "== $$program"; $(BIN)/python "$$program"; done
+	@$(BIN)/python benchmarks/inference.py
+	@if [ -e "$(OUT)/bundle.json" ]; then $(BIN)/python benchmarks/startup.py "$(OUT)"; \
+	    else echo "Start-up is not timed: there is no bundle at $(OUT) yet, which \`make demo\` writes."; fi
 
 lint: $(INSTALLED) ## Check format and style
 	@status=0; $(BIN)/ruff check . || status=1; $(BIN)/ruff format --check . || status=1; exit $$status
