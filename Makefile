@@ -17,7 +17,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-tensorflow test-jax test-torch test-all bench lint format venv
+.PHONY: help demo test test-tensorflow test-jax test-all bench lint format venv
 .NOTPARALLEL:
 
 help: ## Show this list
