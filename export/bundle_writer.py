@@ -71,11 +71,13 @@ def _move_into_place(folder: Path, path: Path) -> None:
         return
     # The old bundle steps aside first: at every moment one of the two is whole at a known place.
     aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-old-", dir=path.parent))
-    path.rename(aside / path.name)
+    old = aside / path.name
     try:
+        path.rename(old)
         folder.rename(path)
-    except OSError:
-        (aside / path.name).rename(path)
+    except BaseException:  # an interrupt must not cost the old bundle either
+        if old.exists() and not path.exists():
+            old.rename(path)
         raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import json
 import os
 import platform
 from collections.abc import Callable, Sequence
@@ -91,6 +92,7 @@ def export_model(
     formats = _checked_formats(formats)
     onnx_graph.check_runtime_version(min_onnxruntime)
     _check_backend()
+    _check_metadata(metadata)
     signature = model_signature(model, input_signature, dynamic_dims)
     notes = layer_notes(model)
     if streaming:
@@ -169,6 +171,16 @@ def _check_backend() -> None:
             f"exporting runs on Keras' TensorFlow backend; this process runs on {keras.backend.backend()!r}. Save the "
             "model with model.save('model.keras') and export that in a process with KERAS_BACKEND=tensorflow."
         )
+
+
+def _check_metadata(metadata: dict | None) -> None:
+    try:
+        json.dumps(metadata, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ExportError(
+            f"`metadata` cannot be written to {MANIFEST_FILE}: {error}. Give it strings, finite numbers, true, false, "
+            "null, lists and dicts only."
+        ) from error
 
 
 def _check_no_loops(model: keras.Model, notes: Sequence[LayerNote]) -> None:
