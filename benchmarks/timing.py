@@ -36,9 +36,9 @@ def measure(
 ) -> dict[str, Timing]:
     """Times each candidate, in blocks of calls taken in turn.
 
-    Thread pools (of ONNX Runtime, OpenMP, OpenBLAS) spin for up to 100 ms after their last job. On few cores the spinning
-    workers of one candidate take a core from the next one, so the process sleeps before each block, and the first calls
-    of a block are not counted.
+    Thread pools (of ONNX Runtime, OpenMP, OpenBLAS) spin for up to 100 ms after their last job. On few cores the
+    spinning workers of one candidate take a core from the next one, so the process sleeps before each block, and the
+    first calls of a block are not counted.
 
     Args:
         candidates: functions of no arguments, by name; each returns when its work is done.
@@ -72,9 +72,7 @@ def measure(
                 samples[name].append(time.perf_counter() - start)
                 calls += 1
     return {
-        name: Timing(
-            float(np.median(taken)), float(np.percentile(taken, 10)), len(taken)
-        )
+        name: Timing(float(np.median(taken)), float(np.percentile(taken, 10)), len(taken))
         for name, taken in samples.items()
     }
 
@@ -86,9 +84,7 @@ def speed_rows(timings: Mapping[str, Timing], base: str) -> list[list[str]]:
         ValueError: where `base` is not one of the candidates.
     """
     if base not in timings:
-        raise ValueError(
-            f"`base` must name a candidate, one of {sorted(timings)}. Received: base={base!r}."
-        )
+        raise ValueError(f"`base` must name a candidate, one of {sorted(timings)}. Received: base={base!r}.")
     return [
         [
             name,
@@ -112,10 +108,7 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     | GRU   |    9 |
     """
     rows = [list(row) for row in rows]
-    widths = [
-        max(3, *(len(row[column]) for row in [header, *rows]))
-        for column in range(len(header))
-    ]
+    widths = [max(3, *(len(row[column]) for row in [header, *rows])) for column in range(len(header))]
     rules = [
         ":" + "-" * (widths[0] - 1),
         *("-" * (width - 1) + ":" for width in widths[1:]),

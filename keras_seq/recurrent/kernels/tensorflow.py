@@ -51,10 +51,7 @@ def lstm(
     Returns:
         The last output `(batch, units)`, the outputs `(batch, time, units)`, and the final states `[h, c]`.
     """
-    weights = [kernel, recurrent_kernel, bias]
-    if peephole_kernel is not None:
-        units = recurrent_kernel.shape[0]
-        weights.append(tf.broadcast_to(peephole_kernel[:, None, :], [3, tf.shape(inputs)[0], units]))
+    weights = [kernel, recurrent_kernel, bias, peephole_kernel]
     options = Options(go_backwards, zero_output_for_mask, (("linear_output", linear_output),))
     return run_sequence(LSTMStep, options, inputs, [h0, c0], weights, mask)
 
@@ -123,6 +120,11 @@ def simple_rnn(
 
     Returns:
         The last output `(batch, units)`, the outputs `(batch, time, units)`, and the final states `[h]`.
+
+    Raises:
+        ValueError: where `activation` is another one.
     """
+    if activation not in ("tanh", "relu"):
+        raise ValueError(f"`activation` must be 'tanh' or 'relu'. Received: activation={activation!r}.")
     options = Options(go_backwards, zero_output_for_mask, (("activation", activation),))
     return run_sequence(SimpleRNNStep, options, inputs, [h0], [kernel, recurrent_kernel, bias], mask)

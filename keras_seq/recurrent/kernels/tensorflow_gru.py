@@ -37,7 +37,7 @@ class ResetAfterGRUStep:
     num_sums = 0
 
     @staticmethod
-    def arrange(kernel, recurrent_kernel, bias):
+    def arrange(batch, kernel, recurrent_kernel, bias):
         """See `Step.arrange`."""
         kernels, recurrent_kernels = split_candidate(kernel), split_candidate(recurrent_kernel)
         if bias is None:
@@ -106,7 +106,7 @@ class ResetBeforeGRUStep:
     num_sums = 0
 
     @staticmethod
-    def arrange(kernel, recurrent_kernel, bias):
+    def arrange(batch, kernel, recurrent_kernel, bias):
         """See `Step.arrange`."""
         biases = [None, None] if bias is None else split_candidate(bias)
         return list(zip(split_candidate(kernel), biases, strict=True)), split_candidate(recurrent_kernel)
@@ -161,7 +161,7 @@ class SimplifiedGRUStep:
     num_sums = 0
 
     @staticmethod
-    def arrange(kernel, recurrent_kernel, bias):
+    def arrange(batch, kernel, recurrent_kernel, bias):
         """See `Step.arrange`."""
         return [(kernel, bias)], [recurrent_kernel]
 

@@ -5,7 +5,6 @@ from typing import NamedTuple, Protocol
 
 import tensorflow as tf
 
-
 Tensors = list[tf.Tensor]
 
 
@@ -51,8 +50,13 @@ class Step(Protocol):
     num_sums: int
 
     @staticmethod
-    def arrange(*weights: tf.Tensor | None) -> tuple[list[tuple[tf.Tensor, tf.Tensor | None]], list[tf.Tensor]]:
-        """From weights in Keras' layout: kernel and bias of each input projection, and the weights of the step."""
+    def arrange(
+        batch: tf.Tensor, *weights: tf.Tensor | None
+    ) -> tuple[list[tuple[tf.Tensor, tf.Tensor | None]], Tensors]:
+        """From weights in Keras' layout: kernel and bias of each input projection, and the constructor's arguments.
+
+        `batch` is the number of sequences.
+        """
 
     def forward(self, projected: Tensors, states: Tensors) -> tuple[Tensors, Tensors]:
         """From the projected inputs of a step and the states before it: the states after it, and what to keep."""
@@ -137,7 +141,7 @@ def run_backward(
         mask: what `run_forward` had.
 
     Returns:
-        The gradients inside the steps, as `Step.backward` gives them, each `(time, batch, ...)` and zero at masked steps;
+        The gradients inside the steps, as `Step.backward` gives them, each `(time, batch, ...)`, zero at masked steps;
         the gradients of the initial states; and the sums of the products over the steps.
     """
     time = _length(d_outputs)

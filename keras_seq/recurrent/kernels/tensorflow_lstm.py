@@ -26,8 +26,8 @@ class LSTMStep:
     d_h_prev = d_z @ transpose(recurrent_kernel)
     ```
 
-    and the gradients of the peepholes are sums over the steps: `d_pi = sum(d_zi * c_prev)`, `d_pf = sum(d_zf * c_prev)`,
-    `d_po = sum(d_zo * c)`.
+    and the gradients of the peepholes are sums over the steps: `d_pi = sum(d_zi * c_prev)`,
+    `d_pf = sum(d_zf * c_prev)`, `d_po = sum(d_zo * c)`.
 
     Args:
         recurrent_kernel: `(units, 4 * units)`, gates in the order i f c o.
@@ -40,9 +40,12 @@ class LSTMStep:
     num_inside = 1
 
     @staticmethod
-    def arrange(kernel, recurrent_kernel, bias, peephole_kernel=None):
+    def arrange(batch, kernel, recurrent_kernel, bias, peephole_kernel):
         """See `Step.arrange`."""
-        return [(kernel, bias)], [recurrent_kernel] if peephole_kernel is None else [recurrent_kernel, peephole_kernel]
+        step_weights = [recurrent_kernel]
+        if peephole_kernel is not None:
+            step_weights.append(tf.broadcast_to(peephole_kernel[:, None, :], [3, batch, recurrent_kernel.shape[0]]))
+        return [(kernel, bias)], step_weights
 
     def __init__(
         self, recurrent_kernel: tf.Tensor, peephole_kernel: tf.Tensor | None = None, *, linear_output: bool = False

@@ -41,22 +41,40 @@ def run_sequence(
         options: see `Options`.
         inputs: `(batch, time, features)`.
         states: the initial states, each `(batch, units)`.
-        weights: what `step_type.arrange` takes, in Keras' layout; they and the states are cast to the dtype of the inputs.
+        weights: what `step_type.arrange` takes, in Keras' layout. They and the states are cast to the inputs' dtype.
         mask: booleans `(batch, time)` or `None`.
     """
     inputs = tf.convert_to_tensor(inputs)
     states = [tf.cast(state, inputs.dtype) for state in states]
     weights = [None if weight is None else tf.cast(weight, inputs.dtype) for weight in weights]
     mask = None if mask is None else tf.cast(mask, tf.bool)
-    graph = _graph(step_type, options)
-    # Op by op the loop would take many times as long. Inside a graph, a function would but hide the static shapes.
-    run = graph if tf.executing_eagerly() else graph.python_function
-    return run(inputs, states, weights, mask)
+    if not tf.executing_eagerly():
+        return _run(step_type, options, inputs, states, weights, mask)
+    # Op by op the loop would take many times as long: a graph, one for all lengths and batch sizes.
+    shapes = tuple(None if weight is None else tuple(weight.shape) for weight in weights)
+    graph = _graph(
+        step_type, options, inputs.dtype, inputs.shape[2], states[0].shape[1], len(states), shapes, mask is not None
+    )
+    return graph(inputs, states, weights, mask)
 
 
-@functools.cache
-def _graph(step_type: type[Step], options: Options) -> Callable[..., Result]:
-    return tf.function(functools.partial(_run, step_type, options), reduce_retracing=True)
+@functools.lru_cache(maxsize=256)
+def _graph(
+    step_type: type[Step],
+    options: Options,
+    dtype: tf.DType,
+    features: int,
+    units: int,
+    num_states: int,
+    weight_shapes: tuple[tuple[int, ...] | None, ...],
+    masked: bool,
+) -> Callable[..., Result]:
+    return tf.function(functools.partial(_run, step_type, options)).get_concrete_function(
+        tf.TensorSpec([None, None, features], dtype),
+        [tf.TensorSpec([None, units], dtype) for _ in range(num_states)],
+        [None if shape is None else tf.TensorSpec(shape, dtype) for shape in weight_shapes],
+        tf.TensorSpec([None, None], tf.bool) if masked else None,
+    )
 
 
 def _run(step_type, options, inputs, states, weights, mask) -> Result:
@@ -66,7 +84,7 @@ def _run(step_type, options, inputs, states, weights, mask) -> Result:
         inputs = tf.reverse(inputs, axis=[0])
         mask = None if mask is None else tf.reverse(mask, axis=[0])
 
-    projections, step_weights = step_type.arrange(*weights)
+    projections, step_weights = step_type.arrange(tf.shape(inputs)[1], *weights)
     projected = [_project(inputs, kernel, bias) for kernel, bias in projections]
     make_step = functools.partial(step_type, **dict(options.step_options))
     outputs, states = recur(make_step, projected, states, step_weights, mask)
@@ -79,7 +97,7 @@ def _run(step_type, options, inputs, states, weights, mask) -> Result:
 
 
 def _project(inputs: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
-    # One product of matrices: TensorFlow's product of a tensor of higher rank and a matrix is not to be trusted on CPUs.
+    # A product of two matrices: with a tensor of higher rank TensorFlow's CPU kernel has been seen to return garbage.
     projected = tf.matmul(tf.reshape(inputs, [-1, inputs.shape[2]]), kernel)
     if bias is not None:
         projected = tf.nn.bias_add(projected, bias)

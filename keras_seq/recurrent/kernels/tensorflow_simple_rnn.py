@@ -23,7 +23,7 @@ class SimpleRNNStep:
     num_sums = 0
 
     @staticmethod
-    def arrange(kernel, recurrent_kernel, bias):
+    def arrange(batch, kernel, recurrent_kernel, bias):
         """See `Step.arrange`."""
         return [(kernel, bias)], [recurrent_kernel]
 
