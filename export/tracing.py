@@ -28,7 +28,12 @@ def keras_runner(model: keras.Model, signature: Signature) -> Runner:
             return signature.call(*tensors)
 
     # TimeDistributed over a recurrent layer fails in Keras where the time axis is dynamic: then each size is traced.
-    static = any(isinstance(layer, keras.layers.TimeDistributed) for layer in model._flatten_layers())
+    static = any(
+        isinstance(inner, keras.layers.RNN)
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.TimeDistributed)
+        for inner in layer._flatten_layers()
+    )
     traced = tf.function(call, input_signature=None if static else signature.tensor_specs(), autograph=False)
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

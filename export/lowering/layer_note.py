@@ -15,8 +15,6 @@ from keras_seq.export.lowering.recurrent import native_cells
 
 __all__ = ["LayerNote", "layer_notes"]
 
-_RECURRENT = (keras.layers.RNN, keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
-
 
 @dataclass(frozen=True)
 class LayerNote:
@@ -72,11 +70,9 @@ def layer_note(layer: keras.Layer) -> LayerNote | None:
         return _combined(layer, parts, "the two directions differ: a node each")
     if isinstance(layer, keras_seq.StackedRNN):
         return _combined(layer, layer.layers, "one node a layer")
-    if not isinstance(layer, _RECURRENT):
+    if not isinstance(layer, keras.layers.RNN):
         return None
     try:
-        if not isinstance(layer, keras.layers.RNN):
-            raise NotNativeError("ONNX has no operator for it")
         operators = Counter(cell.operator for cell in native_cells(layer, layer.name))
     except NotNativeError as refusal:
         return LayerNote(layer.name, type(layer).__name__, "loop", {}, str(refusal))
