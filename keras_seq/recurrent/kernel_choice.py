@@ -15,7 +15,8 @@ class KernelChoice:
 
     Attributes:
         name: `"cudnn"` (the backend's fused GPU kernel), `"fused"` (this library's loop with a hand-written backward
-            pass, TensorFlow only) or `"loop"` (the backend's generic loop, with the input projection taken out of it).
+            pass, TensorFlow only; inference takes the loop instead) or `"loop"` (the backend's generic loop, with the
+            input projection taken out of it).
         reason: why not the faster kernel, in one line; empty for `"cudnn"`.
     """
 

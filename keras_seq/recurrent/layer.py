@@ -18,7 +18,9 @@ class RecurrentLayer:
     """Mixin over a Keras recurrent layer whose cell is a `StepCell`, named in `cell_class`.
 
     A layer has up to three kernels, and `inner_loop` takes the first that can run it: the backend's cuDNN kernel
-    (`CudnnLayer`), this library's fused kernel, and the generic loop, which can run everything.
+    (`CudnnLayer`), this library's fused kernel, and the generic loop, which can run everything. The fused kernel is for
+    training alone: what it keeps for its backward pass is of no use in inference, and neither SavedModel nor a
+    converter can take a hand-written gradient with it, so `model.export` would fail.
     """
 
     cell_class: type[StepCell]
@@ -180,7 +182,7 @@ class RecurrentLayer:
                 f'`use_cudnn=True` was given to layer "{self.name}", but cuDNN cannot run it here: {kernel.reason}. '
                 'Pass use_cudnn="auto" to fall back on another kernel.'
             )
-        if kernel.name == "fused":
+        if kernel.name == "fused" and training:
             return self.run_fused(_drop(sequences, input_masks), states, mask)
         weights = self.cell.step_weights()
         return run_loop(

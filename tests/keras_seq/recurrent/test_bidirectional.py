@@ -63,7 +63,7 @@ def test_each_direction_skips_the_masked_steps_and_both_are_merged(merge_mode, r
     x, initial_state = sequences(), states_of()
     for kernel in KERNELS.values():
         with kernel():
-            received = numpy(layer(x, initial_state=initial_state, mask=MASK))
+            received = numpy(layer(x, initial_state=initial_state, mask=MASK, training=True))
         assert_all_close(received, expected_of(layer, x, initial_state, MASK, return_sequences, merge_mode))
 
 

@@ -40,7 +40,7 @@ def test_outputs_and_states_follow_the_equations_at_all_valid_steps_and_no_other
     layer, step = make(variant, return_sequences=True, return_state=True)
     x, initial_state = sequences(), states(layer)
     with KERNELS[kernel]():
-        received = numpy(layer(x, initial_state=initial_state, mask=MASK))
+        received = numpy(layer(x, initial_state=initial_state, mask=MASK, training=True))
     assert_all_close(received, expected_of(step, x, initial_state, True, mask=MASK))
 
 
@@ -55,7 +55,7 @@ def test_backwards_reading_returns_outputs_in_the_order_of_reading(
     layer, step = make(variant, return_sequences=return_sequences, return_state=True, **options)
     x, initial_state = sequences(), states(layer)
     with KERNELS[kernel]():
-        received = numpy(layer(x, initial_state=initial_state, mask=MASK))
+        received = numpy(layer(x, initial_state=initial_state, mask=MASK, training=True))
     assert_all_close(received, expected_of(step, x, initial_state, return_sequences, mask=MASK, **options))
 
 
@@ -79,7 +79,6 @@ def test_states_start_at_zero_and_a_single_step_is_enough(variant):
         assert_all_close(numpy(layer(x)), expected_of(step, x, zeros, False))
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_layer_is_its_cell_step_by_step(variant):
     layer, _ = make(variant, return_sequences=True, return_state=True)
@@ -185,3 +184,17 @@ def test_tensorflow_takes_the_fused_kernel_without_a_gpu(variant):
 @pytest.mark.backend("jax", "torch")
 def test_other_backends_say_that_they_have_no_fused_kernel():
     assert "for the TensorFlow backend" in keras_seq.PeepholeLSTM(UNITS).training_kernel().reason
+
+
+@pytest.mark.backend("tensorflow")
+@pytest.mark.parametrize("layer_class", [keras_seq.SimpleRNN, keras_seq.GRU, keras_seq.LSTM, keras_seq.PeepholeLSTM])
+def test_a_model_exports_by_keras_own_means(layer_class, tmp_path):
+    import tensorflow as tf
+
+    model = keras.Sequential([keras.Input((None, FEATURES)), keras.layers.Masking(), layer_class(UNITS)])
+    model.compile("sgd", "mse")
+    model.fit(sequences(), np.zeros((BATCH, UNITS)), epochs=1, verbose=0)
+    model.export(tmp_path / "saved_model", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "saved_model")
+    served = loaded.serve(sequences())
+    np.testing.assert_allclose(numpy(served), numpy(model(sequences())), atol=2e-6)

@@ -74,7 +74,7 @@ def test_outputs_and_gradients_agree_with_tensorflows_block_lstm(kernel):
     weights = [weight.value for weight in layer.weights]
     with KERNELS[kernel](), tf.GradientTape() as tape:
         tape.watch([x, h, c])
-        received = layer(x, initial_state=[h, c])
+        received = layer(x, initial_state=[h, c], training=True)
         loss = sum(tf.reduce_sum(tensor * grad) for tensor, grad in zip(received, coefficients, strict=True))
     gradients = tape.gradient(loss, [x, h, c, *weights])
     assert_all_close(numpy(received), numpy(expected))

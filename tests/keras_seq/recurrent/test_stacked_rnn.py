@@ -52,7 +52,7 @@ def test_results_are_those_of_keras_rnn_over_the_same_cells(return_sequences, go
         last_others = [state[0] if isinstance(state, (list, tuple)) else state for state in last_others]
         for kernel in KERNELS.values():
             with kernel():
-                received = stack(x, initial_state=[h, c, *others], mask=mask)
+                received = stack(x, initial_state=[h, c, *others], mask=mask, training=True)
             assert_all_close(numpy(received), numpy([expected, last_h, last_c, *last_others]))
 
 
