@@ -8,6 +8,8 @@ INSTALLED := $(VENV)/installed
 
 DATA ?=
 OUT ?= out/tagger
+# The programs among the files; the one that times a bundle's start-up needs a bundle.
+BENCHMARKS = $(filter-out benchmarks/startup.py,$(shell grep -l '^if __name__ == "__main__"' benchmarks/*.py))
 
 # TensorFlow's start-up notes would bury what a person wants to read.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -39,7 +41,7 @@ test-all: lint test-tensorflow $(INSTALLED) ## All tests, and the layer tests ag
 	@KERAS_BACKEND=torch $(BIN)/python -m pytest tests/keras_seq
 
 bench: $(INSTALLED) ## Time bundles against Keras, TensorFlow, PyTorch and OpenVINO
-	@$(BIN)/python benchmarks/inference.py
+	@for program in $(BENCHMARKS); do echo "== $$program"; $(BIN)/python "$$program"; done
 	@if [ -e "$(OUT)/bundle.json" ]; then $(BIN)/python benchmarks/startup.py "$(OUT)"; \
 	    else echo "Start-up is not timed: there is no bundle at $(OUT) yet, which \`make demo\` writes."; fi
 
