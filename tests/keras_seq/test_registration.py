@@ -27,7 +27,6 @@ def run(code):
         "import keras\nimport keras_seq",
         "from keras_seq.recurrent import lstm",
         "import keras_seq\nkeras_seq.GRU",
-        "import keras_seq.recurrent.bidirectional",
     ],
 )
 def test_keras_knows_every_layer_whichever_is_imported_first(imports):
