@@ -27,17 +27,17 @@ def keras_runner(model: keras.Model, signature: Signature) -> Runner:
         with portable_model(model):
             return signature.call(*tensors)
 
-    # TimeDistributed over a recurrent layer fails in Keras where the time axis is dynamic: then each size is traced.
+    # TimeDistributed over a recurrent layer fails in Keras where the time axis is dynamic: then nothing is traced.
     static = any(
         isinstance(inner, keras.layers.RNN)
         for layer in model._flatten_layers()
         if isinstance(layer, keras.layers.TimeDistributed)
         for inner in layer._flatten_layers()
     )
-    traced = tf.function(call, input_signature=None if static else signature.tensor_specs(), autograph=False)
+    compute = call if static else tf.function(call, input_signature=signature.tensor_specs(), autograph=False)
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        outputs = traced(*(tf.constant(inputs[spec.name], spec.dtype) for spec in signature.inputs))
+        outputs = compute(*(tf.constant(inputs[spec.name], spec.dtype) for spec in signature.inputs))
         flat = [value.numpy() for value in keras.tree.flatten(outputs)]
         return dict(zip(output_names(model, outputs), flat, strict=True))
 
