@@ -120,13 +120,17 @@ def to_onnx(model: keras.Model) -> onnx.ModelProto:
     return Traced(model).convert()
 
 
-def run_onnx(proto: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """Runs a graph on ONNX Runtime, with one thread."""
+def open_session(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """A graph on ONNX Runtime, with one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(None, inputs)
+    return onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def run_onnx(proto: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """Runs a graph once."""
+    return open_session(proto).run(None, inputs)
 
 
 def run_keras(model: keras.Model, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:

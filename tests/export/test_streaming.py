@@ -14,7 +14,7 @@ from keras_seq.export.signature import model_signature
 from keras_seq.export.streaming import check_streamable
 from keras_seq.export.tracing import find_states, state_tensor_specs, traceable
 from keras_seq.serving import Predictor, Stream
-from tests.export.graphs import random_array, recurrent_nodes, run_onnx, with_random_weights
+from tests.export.graphs import open_session, random_array, recurrent_nodes, with_random_weights
 from tests.export.kinds import OURS, STOCK
 from tests.export.models import FEATURES, TAGS, UNITS, VOCABULARY, signal_model, tagger
 
@@ -55,13 +55,15 @@ class Step:
             + [(state.next_name, size) for state, size in zip(self.states, sizes, strict=True)],
         )
 
+        self.session = open_session(self.graph)
+
     def run(self, inputs, bounds):
         """Outputs put together along time, or the last ones where there is none."""
         carried = {state.name: np.zeros((BATCH, state.size), "float32") for state in self.states}
         pieces = []
         for start, stop in itertools.pairwise(bounds):
             chunk = {name: value[:, start:stop] for name, value in inputs.items()}
-            results = run_onnx(self.graph, chunk | carried)
+            results = self.session.run(None, chunk | carried)
             carried = dict(zip(carried, results[self.count :], strict=True))
             pieces.append(results[: self.count])
         return [

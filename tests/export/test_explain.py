@@ -1,0 +1,97 @@
+import keras
+import pytest
+
+import keras_seq
+from keras_seq.export import ExportError, explain
+from tests.export.models import FEATURES, UNITS, signal_model, tagger
+
+pytestmark = pytest.mark.backend("tensorflow")
+
+
+def row(model, name):
+    (found,) = [row for row in explain(model).layers if row.name == name]
+    return found
+
+
+def test_every_layer_has_a_row_in_the_order_of_the_model():
+    model = tagger()
+    explanation = explain(model)
+    assert [row.name for row in explanation.layers] == [layer.name for layer in model.layers]
+    assert (explanation.model, explanation.backend) == ("tagger", "tensorflow")
+    assert {row.name: row.lowering for row in explanation.layers if row.lowering == "native"} == {
+        "lstm_1": "native",
+        "gru_1": "native",
+    }
+    assert row(model, "tags").lowering == "traced"
+
+
+def test_native_layers_say_their_operators():
+    model = signal_model(
+        keras_seq.Bidirectional(keras_seq.PeepholeLSTM(UNITS, return_sequences=True), name="both"),
+        keras_seq.StackedRNN([keras_seq.GRUCell(UNITS), keras_seq.LSTMCell(2)], return_sequences=True, name="deep"),
+        keras_seq.Bidirectional(keras_seq.GRU(2), backward_layer=keras_seq.LSTM(2, go_backwards=True), name="unlike"),
+    )
+    assert row(model, "both").lowering_reason == "1 LSTM, both directions in one node"
+    assert row(model, "deep").lowering_reason == "1 GRU, 1 LSTM, one node a layer"
+    assert row(model, "unlike").lowering_reason == "1 GRU, 1 LSTM, the two directions differ: a node each"
+
+
+def test_loops_say_why():
+    model = signal_model(keras_seq.LSTM(UNITS, activation="gelu", name="own"))
+    assert row(model, "own").lowering == "loop"
+    assert row(model, "own").lowering_reason.startswith("its activation 'gelu' is none of those")
+
+
+def test_kernel_of_training_follows_the_layer_and_its_mask():
+    signal = keras.Input((None, FEATURES), name="signal")
+    masked = keras.layers.Masking()(signal)
+    plain, under_mask = keras_seq.LSTM(2, name="plain"), keras_seq.LSTM(2, name="under_mask")
+    slow = keras_seq.LSTM(2, recurrent_dropout=0.5, name="slow")
+    model = keras.Model(signal, [plain(signal), under_mask(masked), slow(signal)])
+    for layer, mask in ((plain, False), (under_mask, True), (slow, False)):
+        choice = layer.training_kernel(masked=mask)
+        assert (row(model, layer.name).kernel, row(model, layer.name).kernel_reason) == (choice.name, choice.reason)
+    assert row(model, "plain").kernel == "fused"
+    assert row(model, "slow").kernel == "loop"
+
+
+def test_stock_layer_is_told_its_drop_in():
+    model = signal_model(keras.layers.GRU(UNITS, name="stock"))
+    assert row(model, "stock").kernel == "keras"
+    assert "keras_seq.GRU is its drop-in" in row(model, "stock").kernel_reason
+
+
+def test_parts_of_models_and_wrappers_stand_below_them():
+    inner = keras.Sequential([keras.Input((None, UNITS)), keras_seq.LSTM(2, name="lstm")], name="inner")
+    model = signal_model(keras_seq.GRU(UNITS, return_sequences=True, name="gru"), inner)
+    assert [row.name for row in explain(model).layers] == ["gru", "inner", "inner/lstm"]
+    assert row(model, "inner/lstm").lowering == "native"
+    characters = keras.Input((None, 7, FEATURES))
+    wrapped = keras.Model(
+        characters, keras.layers.TimeDistributed(keras_seq.GRU(2, name="gru"), name="words")(characters)
+    )
+    assert row(wrapped, "words/gru").lowering == "native"
+
+
+def test_table_has_a_line_a_layer_with_the_reasons():
+    model = signal_model(keras_seq.LSTM(UNITS, name="lstm"), keras.layers.Dense(2, name="head"), name="tagger")
+    lines = str(explain(model)).splitlines()
+    assert lines[0] == "tagger on the tensorflow backend"
+    assert lines[1].split() == ["layer", "class", "trains", "on", "exports", "to", "why"]
+    assert lines[2].split()[:4] == ["lstm", "LSTM", "fused", "native"]
+    assert lines[2].endswith("native: 1 LSTM, one node")
+    assert lines[3].split() == ["head", "Dense", "keras", "traced"]
+    assert lines[1].index("exports to") == lines[2].index("native")
+
+
+def test_programs_get_the_same():
+    explanation = explain(signal_model(keras_seq.LSTM(UNITS, name="lstm")))
+    described = explanation.to_dict()
+    assert described["backend"] == "tensorflow"
+    assert described["layers"][0]["name"] == "lstm"
+    assert described["layers"][0]["lowering"] == "native"
+
+
+def test_model_that_was_never_built_is_refused():
+    with pytest.raises(ExportError, match="model 'empty' was never built"):
+        explain(keras.Sequential([keras_seq.LSTM(2)], name="empty"))
