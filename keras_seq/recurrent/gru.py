@@ -93,23 +93,20 @@ class GRUCell(StepCell, keras.layers.GRUCell):
     ) -> tuple[Tensor, list[Tensor]]:
         """One pure time step; see `StepCell.step`."""
         (h_prev,) = states
-        candidate_and_gate = (
-            self._simplified
-            if self.simplified
-            else self._reset_after_product
-            if self.reset_after
-            else self._reset_before_product
-        )
-        z, candidate = candidate_and_gate(projected, h_prev, weights, recurrent_masks)
+        if self.simplified:
+            gates = self._gates_simplified
+        else:
+            gates = self._gates_reset_after if self.reset_after else self._gates_reset_before
+        z, candidate = gates(projected, h_prev, weights, recurrent_masks)
         h = z * h_prev + (1 - z) * candidate
         return h, [h]
 
-    def _simplified(self, projected, h_prev, weights, recurrent_masks):
+    def _gates_simplified(self, projected, h_prev, weights, recurrent_masks):
         recurrent_kernel, _ = weights
         a_z, a_h = ops.split(projected + gate_matmul(h_prev, recurrent_kernel, recurrent_masks), 2, axis=-1)
         return self.recurrent_activation(a_z), self.activation(a_h)
 
-    def _reset_after_product(self, projected, h_prev, weights, recurrent_masks):
+    def _gates_reset_after(self, projected, h_prev, weights, recurrent_masks):
         recurrent_kernel, recurrent_bias = weights
         recurrent = gate_matmul(h_prev, recurrent_kernel, recurrent_masks)
         if recurrent_bias is not None:
@@ -119,7 +116,7 @@ class GRUCell(StepCell, keras.layers.GRUCell):
         z, r = self.recurrent_activation(x_z + a_z), self.recurrent_activation(x_r + a_r)
         return z, self.activation(x_h + r * a_h)
 
-    def _reset_before_product(self, projected, h_prev, weights, recurrent_masks):
+    def _gates_reset_before(self, projected, h_prev, weights, recurrent_masks):
         gate_kernel, candidate_kernel = ops.split(weights[0], [2 * self.units], axis=-1)
         gate_masks, candidate_mask = (recurrent_masks[:2], recurrent_masks[2]) if recurrent_masks else (None, None)
         x_z, x_r, x_h = ops.split(projected, 3, axis=-1)
