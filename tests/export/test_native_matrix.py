@@ -85,6 +85,7 @@ BOTH_WAYS = {f"bidirectional-{mode}": _bidirectional(keras_seq.Bidirectional, mo
 STOCK_BOTH_WAYS = {
     f"keras-bidirectional-{mode}": _bidirectional(keras.layers.Bidirectional, mode) for mode in MERGE_MODES
 }
+MERGED = {name: both for name, both in {**BOTH_WAYS, **STOCK_BOTH_WAYS}.items() if "concat" not in name}
 STACKED = {"stacked": _stacked(), "stacked-residual": _stacked(residual=True)}
 STACKED_BACKWARD = _stacked(residual=True, go_backwards=True)
 OVER_CELLS = {
@@ -116,11 +117,12 @@ class Variant(NamedTuple):
 
 def _variants(wrapper):
     """All of them for a layer alone. A wrapper hands its layer's states on, so there `return_state` takes turns."""
-    variants = [
-        Variant(*v) for v in itertools.product((False, True), (False, True), (False,), (False, True), (False, True))
-    ]
+    plain = itertools.product((False, True), (False, True), (False,), (False, True), (False, True))
+    variants = [Variant(*values) for values in plain]
     if wrapper is not PLAIN["forward"]:
         variants = [v for v in variants if v.return_state == (v.return_sequences ^ v.masked ^ v.with_state)]
+    if wrapper in MERGED.values():  # merging comes after what a mask does
+        return variants
     return [*variants, Variant(True, False, True, True, True), Variant(False, False, True, True, True)]
 
 
