@@ -23,3 +23,7 @@ def tagger():
 def signal_model(*layers, name="model"):
     """A Sequential model over (batch, time, features) of floats."""
     return with_random_weights(keras.Sequential([keras.Input((None, FEATURES), name="signal"), *layers], name=name))
+
+
+def small():
+    return signal_model(keras_seq.LSTM(UNITS, name="lstm"))
