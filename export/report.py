@@ -32,7 +32,8 @@ class ExportReport:
         lines = [f"bundle {self.path}"]
         for name, graph in self.manifest.graphs.items():
             size = self.manifest.files[graph.file].bytes / 1e6
-            operators = ", ".join(f"{count} {op}" for op, count in list(graph.operators.items())[:6])
+            recurrent_first = sorted(graph.operators.items(), key=lambda item: item[0] not in ("RNN", "GRU", "LSTM"))
+            operators = ", ".join(f"{count} {op}" for op, count in recurrent_first[:6])
             lines.append(f"  {graph.file:<12} {size:7.2f} MB, {graph.nodes} nodes ({operators}, …)")
             if name == "step":
                 lines.append("               states: " + ", ".join(state.name for state in graph.states))
