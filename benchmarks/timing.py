@@ -94,7 +94,9 @@ def speed_rows(timings: Mapping[str, Timing], base: str) -> list[list[str]]:
     return [
         [
             name,
-            f"{timing.median_seconds * 1e3:.3g}",
+            f"{timing.median_seconds * 1e3:#.3g}".rstrip(".")
+            if timing.median_seconds < 1
+            else f"{timing.median_seconds * 1e3:.0f}",
             f"{timings[base].median_seconds / timing.median_seconds:.2f}",
             f"{timings[base].p10_seconds / timing.p10_seconds:.2f}",
         ]
