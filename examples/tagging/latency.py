@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import statistics
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -16,7 +15,7 @@ import numpy as np
 import onnxruntime
 import tensorflow as tf
 
-import keras_seq
+from keras_seq.cli.timing import measure as time_calls
 from keras_seq.serving import Predictor
 from tagging.features import Features, pad
 from tagging.sentence import Sentence
@@ -39,42 +38,34 @@ class Latency:
     difference: float
 
 
-def measure(
-    model: keras.Model, bundle: Path, batches: Sequence[Inputs], seconds: float = 0.6, rounds: int = 3
-) -> list[Latency]:
+def measure(model: keras.Model, bundle: Path, batches: Sequence[Inputs], rounds: int = 3) -> list[Latency]:
     """Times each way to run the model on each batch.
 
     Args:
         model: The trained tagger.
         bundle: What `export_model` wrote of it.
         batches: The inputs, one dict a batch size.
-        seconds: How long to call each way in each round.
-        rounds: How many rounds. Each way's calls come in one block, after a pause, so that the threads of one runtime,
-            which spin a little after each call, take no core from the next.
+        rounds: How many blocks of calls each way gets on each batch.
 
     Returns:
         The bundle first, then Keras' own ONNX export, then Keras.
     """
     predictor, session = Predictor(bundle), export_with_keras(model)
     names = [entry.name for entry in session.get_inputs()]
+    compiled = tf.function(model, reduce_retracing=True)
     ways: dict[str, Callable[[Inputs], np.ndarray]] = {
         "this bundle": lambda inputs: predictor.predict(inputs)["tags"],
         "Keras' own ONNX export": lambda inputs: session.run(None, {name: inputs[name] for name in names})[0],
-        "Keras, tf.function": tf.function(model, reduce_retracing=True),
+        "Keras, tf.function": lambda inputs: compiled(inputs).numpy(),
         "Keras, predict_on_batch": model.predict_on_batch,
     }
-    times: dict[str, list[list[float]]] = {name: [[] for _ in batches] for name in ways}
-    for _ in range(rounds):
-        for name, run in ways.items():
-            time.sleep(0.15)
-            for inputs, taken in zip(batches, times[name], strict=True):
-                taken += _calls(run, inputs, seconds / len(batches))
+    timings = [time_calls({n: partial(run, inputs) for n, run in ways.items()}, rounds=rounds) for inputs in batches]
     expected = [model.predict_on_batch(inputs) for inputs in batches]
     return [
         Latency(
             name,
-            [1000 * statistics.median(taken) for taken in times[name]],
-            max(float(abs(np.asarray(run(i)) - e).max()) for i, e in zip(batches, expected, strict=True)),
+            [1000 * timing[name].median_seconds for timing in timings],
+            max(float(abs(run(i) - e).max()) for i, e in zip(batches, expected, strict=True)),
         )
         for name, run in ways.items()
     ]
@@ -92,8 +83,7 @@ def export_with_keras(model: keras.Model) -> onnxruntime.InferenceSession:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras asks NumPy for a name that NumPy warns about
         path = str(Path(folder) / "keras.onnx")
-        with keras_seq.portable_kernels():  # tf2onnx cannot convert the fast training loops
-            model.export(path, format="onnx", verbose=False)
+        model.export(path, format="onnx", verbose=False)
         return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
@@ -113,14 +103,3 @@ def typical_batch(features: Features, sentences: Sequence[Sentence], batch_size:
     rows = [list(itertools.islice(words, length)) for _ in range(batch_size)]
     ids, characters = zip(*(features.encode(row) for row in rows), strict=True)
     return {"words": pad(ids), "characters": pad(characters)}
-
-
-def _calls(run: Callable[[Inputs], object], inputs: Inputs, seconds: float) -> list[float]:
-    for _ in range(3):
-        run(inputs)
-    taken: list[float] = []
-    while sum(taken) < seconds:
-        start = time.perf_counter()
-        np.asarray(run(inputs))
-        taken.append(time.perf_counter() - start)
-    return taken

@@ -25,7 +25,7 @@ def demo(treebank, tmp_path_factory):
 
     console = Console(record=True, width=120)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latency, "measure", functools.partial(latency.measure, seconds=0.02, rounds=1))
+        patch.setattr(latency, "measure", functools.partial(latency.measure, rounds=1))
         code = tag.main(["--data", str(treebank), "--out", str(out), "--epochs", "30", "--units", "17"], console)
     return code, console.export_text(), out
 
