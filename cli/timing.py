@@ -19,11 +19,14 @@ class Timing:
         median_seconds: The median over all calls.
         p10_seconds: The 10th percentile: the quiet machine. Another tenant of the host can slow a core by half, unseen.
         calls: How many calls were timed.
+        cpu_seconds: The processor time of a call, summed over all threads of the process: the median. Other processes
+            hardly change it; with several threads it includes what waiting workers spin.
     """
 
     median_seconds: float
     p10_seconds: float
     calls: int
+    cpu_seconds: float
 
 
 def measure(
@@ -58,7 +61,7 @@ def measure(
     for run in candidates.values():
         for _ in range(warm_calls):
             run()
-    samples: dict[str, list[float]] = {name: [] for name in candidates}
+    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, run in candidates.items():
             time.sleep(idle_seconds)
@@ -66,11 +69,14 @@ def measure(
             run()
             block_start, calls = time.perf_counter(), 0
             while calls < 3 or time.perf_counter() - block_start < block_seconds:
-                start = time.perf_counter()
+                start, cpu_start = time.perf_counter(), time.process_time()
                 run()
-                samples[name].append(time.perf_counter() - start)
+                samples[name].append((time.perf_counter() - start, time.process_time() - cpu_start))
                 calls += 1
-    return {
-        name: Timing(float(np.median(taken)), float(np.percentile(taken, 10)), len(taken))
-        for name, taken in samples.items()
-    }
+    timings = {}
+    for name, taken in samples.items():
+        seconds, cpu_seconds = np.transpose(taken)
+        timings[name] = Timing(
+            float(np.median(seconds)), float(np.percentile(seconds, 10)), len(taken), float(np.median(cpu_seconds))
+        )
+    return timings
