@@ -50,6 +50,14 @@ def lstm(
 
     Returns:
         The last output `(batch, units)`, the outputs `(batch, time, units)`, and the final states `[h, c]`.
+
+    Example:
+    >>> weights = [tf.zeros(shape) for shape in [(3, 20), (5, 20), (20,)]]
+    >>> last_output, outputs, (h, c) = lstm(tf.ones((2, 7, 3)), tf.zeros((2, 5)), tf.ones((2, 5)), *weights)
+    >>> outputs.shape
+    TensorShape([2, 7, 5])
+    >>> float(c[0, 0])  # every gate is half open: the state is halved at each of the seven steps
+    0.0078125
     """
     weights = [kernel, recurrent_kernel, bias, peephole_kernel]
     options = Options(go_backwards, zero_output_for_mask, (("linear_output", linear_output),))
