@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -17,6 +18,10 @@ from tests.keras_seq.recurrent.cases import (
 GATES = 2
 
 
+def as_tensor(value):
+    return None if value is None else keras.ops.convert_to_tensor(value)
+
+
 @pytest.mark.parametrize("time", [None, TIME], ids=["step", "sequence"])
 def test_the_product_of_all_gates_takes_one_mask_or_one_for_each(time):
     random = np.random.default_rng(0)
@@ -31,7 +36,8 @@ def test_the_product_of_all_gates_takes_one_mask_or_one_for_each(time):
         (masks[0], inputs * spread[0] @ kernel),
         (masks, np.concatenate(by_gate, axis=-1)),
     ):
-        np.testing.assert_allclose(numpy(gate_matmul(inputs, kernel, given)), expected, atol=1e-6)
+        tensors = keras.tree.map_structure(as_tensor, (inputs, kernel, given))
+        np.testing.assert_allclose(numpy(gate_matmul(*tensors)), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
