@@ -116,11 +116,8 @@ class Variant(NamedTuple):
 
 
 def _variants(wrapper):
-    """All of them for a layer alone. A wrapper hands its layer's states on, so there `return_state` takes turns."""
     plain = itertools.product((False, True), (False, True), (False,), (False, True), (False, True))
     variants = [Variant(*values) for values in plain]
-    if wrapper is not PLAIN["forward"]:
-        variants = [v for v in variants if v.return_state == (v.return_sequences ^ v.masked ^ v.with_state)]
     if wrapper in MERGED.values():  # merging comes after what a mask does
         return variants
     return [*variants, Variant(True, False, True, True, True), Variant(False, False, True, True, True)]
