@@ -11,8 +11,22 @@ from keras_seq._registration import register_with_keras
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["recurrent", "training"],
+    submodules=["attention", "decoding", "metrics", "models", "recurrent", "training"],
     submod_attrs={
+        "attention": ["AttentionDecoder", "BahdanauAttention", "LuongAttention", "Memory", "MemoryAttention"],
+        "decoding": [
+            "BeamSearch",
+            "Decoding",
+            "Greedy",
+            "Hypotheses",
+            "Sampling",
+            "beam_search",
+            "generate",
+            "greedy",
+            "sample",
+        ],
+        "metrics": ["SequenceAccuracy"],
+        "models": ["Seq2Seq", "StateBridge"],
         "recurrent": [
             "GRU",
             "LSTM",
@@ -28,9 +42,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_tfa_peephole_weights",
             "portable_kernels",
         ],
-        "training": ["GradientError", "GradientMonitor"],
+        "training": ["GradientError", "GradientMonitor", "SequenceCrossentropy"],
     },
 )
 
 __getattr__ = naming_extra(__getattr__, "train", ["keras", "tensorflow"])
-register_with_keras("keras_seq.recurrent")
+register_with_keras(
+    "keras_seq.recurrent", "keras_seq.attention", "keras_seq.models", "keras_seq.training", "keras_seq.metrics"
+)
