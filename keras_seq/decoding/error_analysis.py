@@ -96,7 +96,7 @@ class ErrorAnalysis:
 
     def __str__(self) -> str:
         counts, fractions = self.counts, self.fractions
-        lines = [f"{len(self.rows)} outputs, {counts['correct']} of them right. Compared by {self._quantity()}."]
+        lines = [f"{counts['correct']} of {len(self.rows)} outputs right. Compared by {self._quantity()}."]
         table = [("fault", "outputs", "of the wrong", "")]
         table += [
             (name, str(counts[name]), f"{fractions[name]:.1%}", MEANINGS[name])
@@ -106,7 +106,7 @@ class ErrorAnalysis:
         lines += _table(table, right={1, 2})
         if counts["tie"]:
             lines.append(
-                f"With the {counts['tie']} ties laid on the search, as P(y*|x) >= P(ŷ|x) has it, its share is "
+                "With ties laid on the search, as P(y*|x) >= P(ŷ|x) has it, its share is "
                 f"{fractions['search'] + fractions['tie']:.1%}."
             )
         for verdict in VERDICTS[1:]:
@@ -201,7 +201,7 @@ def analyse_errors(
     Example:
 
     >>> print(analyse_errors([-1.2, -9.0, -0.1], [-2.5, -3.0, -0.1], correct=[False, False, True]))
-    3 outputs, 1 of them right. Compared by log P(y|x), which the search maximises.
+    1 of 3 outputs right. Compared by log P(y|x), which the search maximises.
     fault   outputs  of the wrong
     search        1         50.0%  the search missed a better output: widen the beam
     model         1         50.0%  the model prefers its own output: more data, regularisation, another model
@@ -244,7 +244,7 @@ def analyse_errors(
             (values["log_prob_references"][index], values["log_prob_hypotheses"][index])
             for values in (log_probs, scores)
         ]
-        gap = compared["log_prob_references"][index] - compared["log_prob_hypotheses"][index]
+        gap = float(compared["log_prob_references"][index]) - float(compared["log_prob_hypotheses"][index])
         verdict = _verdict(right[index], within[index], gap, tolerance)
         numbers = [float(value) for pair in pairs for value in pair]
         rows.append(ErrorRow(index, verdict, *numbers, *(column[index] for column in texts)))
@@ -256,7 +256,7 @@ def _verdict(correct: bool, reachable: bool, gap: float, tolerance: float) -> st
         return "correct"
     if not reachable:
         return "out of reach"
-    if abs(gap) <= tolerance:
+    if not abs(gap) > tolerance:  # so too where both are impossible, and their difference is no number
         return "tie"
     return "search" if gap > 0 else "model"
 
