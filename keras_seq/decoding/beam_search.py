@@ -29,6 +29,20 @@ class Beams(NamedTuple):
     path: Tensor
 
 
+class Shared(NamedTuple):
+    """What all steps of a beam search need.
+
+    Attributes:
+        rows: `(rows, 1)` int32, the numbers of the rows.
+        first_rows: `(batch, 1)` int32, the first row of each source.
+        end_factors: `(max_length + 1,)`, 1 / the length term of each length. `()` where all hypotheses are asked for.
+    """
+
+    rows: Tensor
+    first_rows: Tensor
+    end_factors: Tensor | tuple[()]
+
+
 @dataclass(frozen=True, kw_only=True)
 class BeamSearch(Strategy):
     """Follows the `num_beams` likeliest hypotheses of each source side by side.
@@ -105,50 +119,59 @@ class BeamSearch(Strategy):
         """Nothing beside the tokens."""
         return {}
 
+    def prepare(self, run: Run) -> Shared:
+        """See `Strategy.prepare`."""
+        rows = ops.arange(run.batch * self.num_beams, dtype="int32")[:, None]
+        first_rows = ops.arange(run.batch, dtype="int32")[:, None] * self.num_beams
+        end_factors = ()
+        if self.num_results < self.num_beams:
+            lengths = ops.maximum(ops.arange(self.max_length + 1, dtype="int32"), 1)
+            end_factors = 1.0 / length_term(lengths, self.alpha, self.length_term)
+        return Shared(rows, first_rows, end_factors)
+
     def start(self, run: Run) -> Beams:
         """Each source's first beam at log-probability 0, the others out of the running: they would all be the same."""
-        rows = run.batch * self.num_beams
         first = np.full((1, self.num_beams), IMPOSSIBLE, "float32")
         first[0, 0] = 0.0
         log_probs = ops.reshape(ops.tile(ops.convert_to_tensor(first), (run.batch, 1)), (-1, 1))
         factors = ()
         if self.num_results < self.num_beams:
-            factors = ops.ones((rows, 1)) / length_term(self.max_length, self.alpha, self.length_term)
-        return Beams(log_probs, ops.zeros((rows, 1), "bool"), factors, ops.zeros((rows, 0), "int32"))
+            factors = ops.ones_like(log_probs) / length_term(self.max_length, self.alpha, self.length_term)
+        return Beams(log_probs, ops.zeros_like(log_probs, "bool"), factors, run.shared.rows[:, :0])
 
     def choose(self, step: Tensor, logits: Tensor, kept: Beams, run: Run) -> Choice:
         """See `Strategy.choose`."""
-        beams = self.num_beams
+        beams, shared = self.num_beams, run.shared
         width = min(beams + run.margins, logits.shape[-1])
-        first_rows = ops.arange(run.batch, dtype="int32")[:, None] * beams
         frozen = np.full((1, width), IMPOSSIBLE, "float32")
         frozen[0, 0] = 0.0  # a finished hypothesis offers itself, once and at no cost
 
         values, ids = ops.top_k(ops.log_softmax(logits), width)  # (rows, width): no row has more to offer
         values = ops.where(kept.finished, ops.convert_to_tensor(frozen), values) + kept.log_probs
         ids = ops.where(kept.finished, run.end_id, ops.cast(ids, "int32"))
-        best_values, best = ops.top_k(ops.reshape(values, (-1, beams * width)), beams + run.margins)
-        log_probs = ops.reshape(best_values[:, :beams], (-1, 1))
-        flat = ops.reshape(ops.cast(best[:, :beams], "int32") + first_rows * width, (-1, 1))  # (rows, 1)
-        tokens = gather_rows(ops.reshape(ids, (-1,)), flat)
-        finished = ops.equal(tokens, run.end_id)
-        parents = ops.reshape(ops.floor_divide(flat, width), (-1,))
-
-        rows = ops.reshape(ops.arange(run.batch * beams, dtype="int32"), (-1, 1))
-        path = ops.concatenate([gather_rows(kept.path, parents), rows], axis=1)
-        factors, settled, gap = (), finished, None
-        if self.num_results < beams:
-            ends_here = 1.0 / length_term(step + 1, self.alpha, self.length_term)
-            factors = ops.maximum(gather_rows(kept.factors, parents), ops.where(finished, ends_here, 0.0))
-            gap = self._gap(ops.reshape(log_probs * factors, (-1, beams)), ops.reshape(finished, (-1, beams)))
-            settled = gap >= 0.0
+        values, best = ops.top_k(ops.reshape(values, (-1, beams * width)), beams + run.margins)  # (batch, beams)
         record = {}
         if run.margins:
-            margins = best_values[:, beams - 1] - best_values[:, beams]
-            # A gap of any size to what is IMPOSSIBLE decides nothing closely.
-            record["margins"] = margins if gap is None else ops.minimum(margins, ops.abs(gap[:, 0]))
+            record["margins"] = values[:, beams - 1] - values[:, beams]
+            values, best = values[:, :beams], best[:, :beams]
+        log_probs = ops.reshape(values, (-1, 1))
+        flat = ops.reshape(ops.cast(best, "int32") + shared.first_rows * width, (-1,))
+        tokens = gather_rows(ops.reshape(ids, (-1,)), flat)
+        parents = ops.floor_divide(flat, width)
+        finished = ops.reshape(ops.equal(tokens, run.end_id), (-1, 1))
+        path = ops.concatenate([gather_rows(kept.path, parents), shared.rows], axis=1)
+
+        factors, settled = (), finished
+        if self.num_results < beams:
+            # A hypothesis that ended before keeps its factor: that of a greater length is smaller.
+            ends_here = ops.where(finished, gather_rows(shared.end_factors, step + 1), 0.0)
+            factors = ops.maximum(gather_rows(kept.factors, parents), ends_here)
+            ended, best_live = self._rivals(log_probs * factors, finished, exact=run.margins)
+            settled = ended >= best_live
+            if run.margins:
+                record["margins"] = ops.minimum(record["margins"], ops.abs(ended - best_live)[:, 0])
         kept = Beams(log_probs, finished, factors, path)
-        return Choice(ops.reshape(tokens, (-1,)), parents, kept, record, ops.all(settled))
+        return Choice(tokens, parents, kept, record, ops.all(settled))
 
     def path(self, kept: Beams) -> Tensor:
         """See `Strategy.path`."""
@@ -158,11 +181,18 @@ class BeamSearch(Strategy):
         """See `Strategy.score`."""
         return log_probs / length_term(ops.maximum(lengths, 1), self.alpha, self.length_term)
 
-    def _gap(self, scores: Tensor, finished: Tensor) -> Tensor:
-        """`(batch, 1)`: by how much the last of the finished hypotheses that come out beats all unfinished ones."""
-        ended = ops.where(finished, scores, IMPOSSIBLE)
+    def _rivals(self, scores: Tensor, finished: Tensor, exact: bool) -> tuple[Tensor, Tensor]:
+        """Of each source, `(batch, 1)`: the last finished hypothesis that would come out, and the best unfinished one.
+
+        Where one hypothesis is to come out, the second may be the best of all instead, unless `exact`: it is above the
+        first in the same cases.
+        """
+        by_source = (-1, self.num_beams)
+        ended = ops.reshape(ops.where(finished, scores, IMPOSSIBLE), by_source)
+        if self.num_results > 1 or exact:
+            scores = ops.where(finished, IMPOSSIBLE, scores)
         if self.num_results > 1:
-            last_ended = ops.top_k(ended, self.num_results)[0][:, -1:]
+            last = ops.top_k(ended, self.num_results)[0][:, -1:]
         else:
-            last_ended = ops.max(ended, axis=1, keepdims=True)
-        return last_ended - ops.max(ops.where(finished, IMPOSSIBLE, scores), axis=1, keepdims=True)
+            last = ops.max(ended, axis=1, keepdims=True)
+        return last, ops.max(ops.reshape(scores, by_source), axis=1, keepdims=True)

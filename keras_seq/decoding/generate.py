@@ -29,17 +29,18 @@ def generate(
         The hypotheses, and with `with_margins` the margins.
 
     Raises:
-        ValueError: for ids outside the vocabulary, more beams than tokens to choose from, or a step whose state does not
-            keep its structure, shapes and dtypes.
+        ValueError: for ids outside the vocabulary, more beams than tokens to choose from, or a step whose state does
+            not keep its structure, shapes and dtypes.
 
     Example:
         See `keras_seq.Decoding`.
     """
     strategy = strategy or Greedy()
     run = Run(decoding.batch, end_id, with_margins)
+    run = run._replace(shared=strategy.prepare(run))
     beams = strategy.rows_per_source
     records = {"tokens": ("int32", 1), **strategy.records()}
-    records |= {"alignments": ("float32", 2)} if decoding.attends else {}
+    records |= {"alignments": ("float32", 3)} if decoding.attends else {}
     records |= {"margins": ("float32", 1)} if with_margins else {}
 
     def body(step, carried):
@@ -112,8 +113,8 @@ def _hypotheses(strategy: Strategy, run: Run, steps: Tensor, kept, history) -> t
         if path is not None:
             before = ops.concatenate([own_rows // beams * beams, path[:, :-1]], axis=1)
             at = before + ops.arange(steps, dtype="int32")[None, :] * num_rows
-        weights = history["alignments"]  # (steps, rows, source)
-        weights = ops.reshape(weights, (-1, ops.shape(weights)[2]))
+        weights = history["alignments"]  # (steps, batch, beams, source)
+        weights = ops.reshape(weights, (-1, ops.shape(weights)[3]))
         used = ops.cast(gather_rows(valid, chosen), "float32")[..., None]
         alignments = gather_rows(weights, gather_rows(at, chosen)) * used
     results = Hypotheses(

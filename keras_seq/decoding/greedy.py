@@ -33,10 +33,11 @@ class Greedy(Strategy):
 
     def choose(self, step: Tensor, logits: Tensor, kept: Tensor, run: Run) -> Choice:
         """See `Strategy.choose`; a row that has ended goes on unheeded."""
-        log_probs, ids = ops.top_k(ops.log_softmax(logits), 2 if run.margins else 1)
-        tokens = ops.cast(ids[:, 0], "int32")
+        values, ids = ops.top_k(ops.log_softmax(logits), 2 if run.margins else 1)
+        best, tokens = (values[:, 0], ids[:, 0]) if run.margins else (ops.reshape(t, (-1,)) for t in (values, ids))
+        tokens = ops.cast(tokens, "int32")
         finished = ops.logical_or(kept, ops.equal(tokens, run.end_id))
-        record = {"log_probs": log_probs[:, 0]}
+        record = {"log_probs": best}
         if run.margins:
-            record["margins"] = ops.where(kept, 1.0, log_probs[:, 0] - log_probs[:, 1])
+            record["margins"] = ops.where(kept, 1.0, values[:, 0] - values[:, 1])
         return Choice(tokens, None, finished, record, ops.all(finished))

@@ -65,10 +65,13 @@ class Sampling(Strategy):
         """The log-probability of each row's token."""
         return {"log_probs": ("float32", 1)}
 
+    def prepare(self, run: Run) -> Tensor:
+        """The numbers of the rows, `(rows,)`."""
+        return ops.arange(run.batch * self.num_samples, dtype="int32")
+
     def start(self, run: Run) -> tuple[Tensor, Tensor]:
         """Which rows have ended, and their random numbers."""
-        rows = run.batch * self.num_samples
-        return ops.zeros((rows,), "bool"), seed_rows(self.seed, ops.arange(rows, dtype="int32"))
+        return ops.zeros((run.batch * self.num_samples,), "bool"), seed_rows(self.seed, run.shared)
 
     def choose(self, step: Tensor, logits: Tensor, kept: tuple[Tensor, Tensor], run: Run) -> Choice:
         """See `Strategy.choose`; a row that has ended goes on unheeded."""
@@ -83,7 +86,7 @@ class Sampling(Strategy):
         # Just below the sum: rounding must not carry a draw past the last token that has any probability.
         drawn = uniform[:, None] * ends[:, -1:] * (1 - 1e-6)
         index = ops.sum(ops.cast(ends <= drawn, "int32"), axis=-1)
-        flat = index + ops.arange(run.batch * self.num_samples, dtype="int32") * log_probs.shape[-1]
+        flat = index + run.shared * log_probs.shape[-1]
         tokens = index if ids is None else gather_rows(ops.reshape(ids, (-1,)), flat)
         chosen = gather_rows(ops.reshape(log_probs, (-1,)), flat)
         ended = ops.logical_or(finished, ops.equal(tokens, run.end_id))

@@ -34,11 +34,13 @@ class Run(NamedTuple):
         batch: the number of sources, a number or a scalar tensor.
         end_id: the id that ends a hypothesis.
         margins: whether the steps record by how much the closest decision was decided.
+        shared: what `Strategy.prepare` gave: the same for all steps, so that it is computed once.
     """
 
     batch: int | Tensor
     end_id: int
     margins: bool
+    shared: Any = None
 
 
 class Choice(NamedTuple):
@@ -121,6 +123,10 @@ class Strategy:
     def records(self) -> dict[str, tuple[str, int]]:
         """Dtype and number of axes of what each step records."""
         raise NotImplementedError(f"{type(self).__name__} must define `records`.")
+
+    def prepare(self, run: Run) -> Any:
+        """What all steps need and none changes."""
+        return None
 
     def start(self, run: Run) -> Any:
         """What is carried to the first step."""
