@@ -1,0 +1,23 @@
+import doctest
+import importlib
+
+import pytest
+
+MODULES = (
+    "generating.padding",
+    "generating.vocabulary",
+    "date_reading.digits",
+    "date_reading.formats",
+    "date_reading.source",
+    "translation.corpus",
+    "translation.pairs",
+    "translation.phrases",
+    "translation.words",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_docstrings_of_the_demos_that_generate_tell_the_truth(name):
+    failed, attempted = doctest.testmod(importlib.import_module(name))
+    assert attempted > 0
+    assert failed == 0
