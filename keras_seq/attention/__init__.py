@@ -1,0 +1,17 @@
+"""Attention over a memory, and the decoder that attends."""
+
+import keras  # noqa: F401  before the layers, see keras_seq/_registration.py
+
+from keras_seq.attention.attention_decoder import AttentionDecoder
+from keras_seq.attention.bahdanau_attention import BahdanauAttention
+from keras_seq.attention.luong_attention import LuongAttention
+from keras_seq.attention.memory import Memory
+from keras_seq.attention.memory_attention import MemoryAttention
+
+__all__ = [
+    "AttentionDecoder",
+    "BahdanauAttention",
+    "LuongAttention",
+    "Memory",
+    "MemoryAttention",
+]
