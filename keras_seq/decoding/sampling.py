@@ -80,7 +80,7 @@ class Sampling(Strategy):
         probs = ops.softmax(log_probs / self.temperature)
         if self.top_p is not None:
             before = ops.cumsum(probs, axis=-1) - probs  # of all that are likelier
-            probs = probs * ops.cast(before < self.top_p, "float32")
+            probs = probs * ops.cast(before < ops.maximum(self.top_p, 1e-9), "float32")  # the first always
         ends = ops.cumsum(probs, axis=-1)
         uniform, stream = next_uniform(stream)
         # Just below the sum: rounding must not carry a draw past the last token that has any probability.
