@@ -48,5 +48,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
 
 __getattr__ = naming_extra(__getattr__, "train", ["keras", "tensorflow"])
 register_with_keras(
-    "keras_seq.recurrent", "keras_seq.attention", "keras_seq.models", "keras_seq.training", "keras_seq.metrics"
+    "keras_seq.recurrent",
+    "keras_seq.attention",
+    "keras_seq.models",
+    "keras_seq.training",
+    "keras_seq.metrics.sequence_accuracy_metric",
 )
