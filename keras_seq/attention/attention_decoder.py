@@ -19,8 +19,11 @@ Feedback = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class CellWeights(NamedTuple):
-    """The weights of one cell in a step. Of the first cell, whose inputs are projected before the step, `kernel` is
-    the part for what is fed to it at the step, if anything is, and `bias` is `None`."""
+    """The weights of one cell in a step.
+
+    Of the first cell, whose inputs are projected before the step, `kernel` is the part for what is fed to it at the
+    step, if anything is, and `bias` is `None`.
+    """
 
     kernel: Tensor | None
     bias: Tensor | None
@@ -154,7 +157,7 @@ class AttentionDecoder(keras.layers.Layer):
             raise ValueError(f"`attend` must be one of {', '.join(ATTEND)}. Received: attend={self.attend!r}")
         if self.attention is not None and not isinstance(self.attention, MemoryAttention):
             raise TypeError(
-                "`attention` must be a keras_seq.MemoryAttention, such as BahdanauAttention or LuongAttention, or None. "
+                "`attention` must be a keras_seq.MemoryAttention, such as BahdanauAttention, or None. "
                 f"Received: attention={self.attention!r}"
             )
         if not self._attends_after:
@@ -178,7 +181,7 @@ class AttentionDecoder(keras.layers.Layer):
         if {part.compute_dtype for part in parts} != {self.compute_dtype}:
             dtypes = ", ".join(f"{part.name}: {part.compute_dtype}" for part in parts)
             raise ValueError(
-                f'All parts of layer "{self.name}" must compute in its dtype, {self.compute_dtype}. Received: {dtypes}. '
+                f'Layer "{self.name}" computes in {self.compute_dtype}, and so must its parts. Received: {dtypes}. '
                 "Give all the same `dtype`."
             )
 
