@@ -1,0 +1,7 @@
+"""Whole models, and what joins their parts."""
+
+import keras  # noqa: F401  before the layers, see keras_seq/_registration.py
+
+from keras_seq.models.state_bridge import StateBridge
+
+__all__ = ["StateBridge"]
