@@ -15,8 +15,7 @@ class Decoding(NamedTuple):
     Attributes:
         step: `step(tokens, state) -> (logits, state)`, or `(logits, state, alignments)` with `attends`. Pure.
             `tokens` are the ids of the last tokens, `(rows,)` integers; `logits` `(rows, vocabulary)` say what comes
-            next, unnormalised; `alignments`
-            `(batch, rows / batch, source)` say what the step attended to. What all steps and all
+            next, unnormalised; `alignments` `(rows, source)` say what the step attended to. What all steps and all
             hypotheses of a source share, such as the encoder's outputs, the function closes over.
         state: any nest of tensors with the rows as their first axis. The rows of one source are neighbours:
             `rows = batch * hypotheses`.

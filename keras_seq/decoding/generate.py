@@ -40,7 +40,7 @@ def generate(
     run = run._replace(shared=strategy.prepare(run))
     beams = strategy.rows_per_source
     records = {"tokens": ("int32", 1), **strategy.records()}
-    records |= {"alignments": ("float32", 3)} if decoding.attends else {}
+    records |= {"alignments": ("float32", 2)} if decoding.attends else {}
     records |= {"margins": ("float32", 1)} if with_margins else {}
 
     def body(step, carried):
@@ -113,8 +113,8 @@ def _hypotheses(strategy: Strategy, run: Run, steps: Tensor, kept, history) -> t
         if path is not None:
             before = ops.concatenate([own_rows // beams * beams, path[:, :-1]], axis=1)
             at = before + ops.arange(steps, dtype="int32")[None, :] * num_rows
-        weights = history["alignments"]  # (steps, batch, beams, source)
-        weights = ops.reshape(weights, (-1, ops.shape(weights)[3]))
+        weights = history["alignments"]  # (steps, rows, source)
+        weights = ops.reshape(weights, (-1, ops.shape(weights)[2]))
         used = ops.cast(gather_rows(valid, chosen), "float32")[..., None]
         alignments = gather_rows(weights, gather_rows(at, chosen)) * used
     results = Hypotheses(

@@ -25,7 +25,7 @@ def decoding(logits, rows_per_source):
 
     def step(tokens, state):
         index = (state["source"] * vocabulary + state["before"]) * vocabulary + tokens
-        alignments = ops.reshape(ops.one_hot(state["before"], vocabulary), (-1, rows_per_source, vocabulary))
+        alignments = ops.one_hot(state["before"], vocabulary)
         return ops.take(table, index, axis=0), {"before": tokens, "source": state["source"]}, alignments
 
     source = np.repeat(np.arange(batch, dtype="int32"), rows_per_source)
