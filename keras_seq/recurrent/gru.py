@@ -111,17 +111,17 @@ class GRUCell(StepCell, keras.layers.GRUCell):
         recurrent = gate_matmul(h_prev, recurrent_kernel, recurrent_masks)
         if recurrent_bias is not None:
             recurrent = recurrent + recurrent_bias
-        x_z, x_r, x_h = ops.split(projected, 3, axis=-1)
-        a_z, a_r, a_h = ops.split(recurrent, 3, axis=-1)
-        z, r = self.recurrent_activation(x_z + a_z), self.recurrent_activation(x_r + a_r)
+        x_zr, x_h = ops.split(projected, [2 * self.units], axis=-1)
+        a_zr, a_h = ops.split(recurrent, [2 * self.units], axis=-1)
+        z, r = ops.split(self.recurrent_activation(x_zr + a_zr), 2, axis=-1)
         return z, self.activation(x_h + r * a_h)
 
     def _gates_reset_before(self, projected, h_prev, weights, recurrent_masks):
         gate_kernel, candidate_kernel = ops.split(weights[0], [2 * self.units], axis=-1)
         gate_masks, candidate_mask = (recurrent_masks[:2], recurrent_masks[2]) if recurrent_masks else (None, None)
-        x_z, x_r, x_h = ops.split(projected, 3, axis=-1)
-        a_z, a_r = ops.split(gate_matmul(h_prev, gate_kernel, gate_masks), 2, axis=-1)
-        z, r = self.recurrent_activation(x_z + a_z), self.recurrent_activation(x_r + a_r)
+        x_zr, x_h = ops.split(projected, [2 * self.units], axis=-1)
+        a_zr = gate_matmul(h_prev, gate_kernel, gate_masks)
+        z, r = ops.split(self.recurrent_activation(x_zr + a_zr), 2, axis=-1)
         return z, self.activation(x_h + gate_matmul(r * h_prev, candidate_kernel, candidate_mask))
 
     def get_config(self) -> dict[str, Any]:
