@@ -1,6 +1,7 @@
 """The runtime: runs a bundle on ONNX Runtime with NumPy alone; needs neither Keras nor TensorFlow.
 
-`Predictor` runs whole sequences, `Stream` takes them chunk by chunk, `Bundle` reads what a bundle says of itself.
+`Predictor` runs whole sequences, `Stream` takes them chunk by chunk, `Generator` gives the hypotheses of an
+encoder-decoder, `Bundle` reads what a bundle says of itself, `share_threads` puts all sessions on one pool of threads.
 """
 
 import lazy_loader
@@ -11,10 +12,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bundle": ["Bundle"],
         "errors": ["BundleError", "InputError", "ServingError"],
         "file_spec": ["FileSpec"],
+        "generator": ["Generator"],
         "graph_spec": ["GraphSpec"],
+        "hypothesis": ["Hypothesis"],
         "manifest": ["Manifest"],
+        "option_spec": ["OptionSpec"],
         "predictor": ["Predictor"],
         "stream": ["Stream"],
         "tensor_spec": ["StateSpec", "TensorSpec"],
+        "thread_pool": ["share_threads"],
     },
 )

@@ -108,7 +108,10 @@ class Bundle:
             how = {
                 "step": " Export the model with `streaming=True`.",
                 "model": " Export the model with 'onnx' among `formats`.",
+                "generate": " Export a model that decodes, with `generate=` and a strategy such as BeamSearch().",
             }
+            if name == "model" and "generate" in self.manifest.graphs:
+                how["model"] = " Give graph='generate'."
             raise BundleError(
                 f"{self.path} has no graph {name!r}. It has: {listed(self.manifest.graphs)}.{how.get(name, '')}"
             )

@@ -90,17 +90,21 @@ class Fields:
             self.refuse(name, "a number, true, false or null", value)
         return value
 
-    def list_of(self, name: str, read: Callable[[Any, str], Any]) -> list:
-        """Field `name` as a list, each element read by `read(element, its path)`."""
-        return [read(item, f"{self.path(name)}[{i}]") for i, item in enumerate(self.get(name, list))]
+    def list_of(self, name: str, read: Callable[[Any, str], Any], *, optional: bool = False) -> list:
+        """Field `name` as a list, each element read by `read(element, its path)`; with `optional`, empty for null."""
+        items = self.get(name, list, optional=optional) or []
+        return [read(item, f"{self.path(name)}[{i}]") for i, item in enumerate(items)]
 
     def map_of(self, name: str, read: Callable[[Any, str], Any]) -> dict[str, Any]:
         """Field `name` as an object, each of its values read by `read(value, its path)`."""
         return {key: read(item, self.path(f"{name}.{key}")) for key, item in self.get(name, dict).items()}
 
-    def table_of(self, name: str, kind: type) -> dict[str, Any]:
-        """Field `name` as an object whose values are all of type `kind`, such as operator type to count."""
-        table = Fields(self.get(name, dict), self.path(name))
+    def table_of(self, name: str, kind: type, *, optional: bool = False) -> dict[str, Any]:
+        """Field `name` as an object whose values are all of type `kind`, such as operator type to count.
+
+        With `optional`, empty for null.
+        """
+        table = Fields(self.get(name, dict, optional=optional) or {}, self.path(name))
         return {key: table.get(key, kind) for key in table.names}
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 from keras_seq.serving.errors import BundleError, listed
 from keras_seq.serving.fields import Fields
 from keras_seq.serving.file_spec import check_relative
+from keras_seq.serving.option_spec import OptionSpec
 from keras_seq.serving.tensor_spec import StateSpec, TensorSpec
 
 
@@ -21,6 +22,10 @@ class GraphSpec:
         states: The states of a streaming graph, each an input and an output more; empty for a whole-sequence graph.
         nodes: Number of nodes of the graph.
         operators: Operator type to number of nodes.
+        options: Scalars that a caller may leave out, such as the longest output of a decode loop.
+        limits: Name of a dynamic dimension of the inputs to its largest valid size.
+        decoding: How the graph searches for outputs (strategy, num_beams, start_id, end_id, length_term), free in form;
+            None for a graph that does not.
     """
 
     file: str
@@ -29,9 +34,12 @@ class GraphSpec:
     states: tuple[StateSpec, ...] = ()
     nodes: int = 0
     operators: dict[str, int] = field(default_factory=dict)
+    options: tuple[OptionSpec, ...] = ()
+    limits: dict[str, int] = field(default_factory=dict)
+    decoding: dict[str, Any] | None = None
 
     def __post_init__(self):
-        for name in ("inputs", "outputs", "states"):
+        for name in ("inputs", "outputs", "states", "options"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @classmethod
@@ -49,16 +57,29 @@ class GraphSpec:
             states=tuple(fields.list_of("states", StateSpec.from_dict)),
             nodes=fields.integer("nodes"),
             operators=fields.table_of("operators", int),
+            options=tuple(fields.list_of("options", OptionSpec.from_dict, optional=True)),
+            limits=fields.table_of("limits", int, optional=True),
+            decoding=fields.get("decoding", dict, optional=True),
         )
         for field_name, tensors in (("inputs", graph.inputs), ("outputs", graph.outputs)):
             if not tensors:
                 fields.refuse(field_name, "a list with at least one tensor", [])
-        for side, names in (("inputs", graph.input_names), ("outputs", graph.output_names)):
+        dynamic = [dim for spec in graph.inputs for dim in spec.shape if isinstance(dim, str)]
+        for dim, limit in graph.limits.items():
+            if dim not in dynamic:
+                names = listed(dict.fromkeys(dynamic))
+                raise BundleError(
+                    f"bundle.json: `{where}.limits` must be about dynamic dimensions of the inputs: {names}. "
+                    f"Received: {dim!r}."
+                )
+            if limit < 1:
+                fields.refuse(f"limits.{dim}", "at least 1", limit)
+        taken = graph.input_names + tuple(option.name for option in graph.options)
+        for side, names in (("inputs", taken), ("outputs", graph.output_names)):
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
-                raise BundleError(
-                    f"bundle.json: `{where}` uses a name twice among its {side} and states: {listed(twice)}."
-                )
+                also = ", options and states" if graph.options and side == "inputs" else " and states"
+                raise BundleError(f"bundle.json: `{where}` uses a name twice among its {side}{also}: {listed(twice)}.")
         return graph
 
     @property
@@ -72,8 +93,8 @@ class GraphSpec:
         return tuple(spec.name for spec in self.outputs) + tuple(state.output for state in self.states)
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry as `bundle.json` holds it."""
-        return {
+        """The entry as `bundle.json` holds it; `options`, `limits` and `decoding` where there are any."""
+        value = {
             "file": self.file,
             "inputs": [spec.to_dict() for spec in self.inputs],
             "outputs": [spec.to_dict(is_input=False) for spec in self.outputs],
@@ -81,3 +102,8 @@ class GraphSpec:
             "nodes": self.nodes,
             "operators": dict(self.operators),
         }
+        if self.options:
+            value["options"] = [option.to_dict() for option in self.options]
+        if self.limits:
+            value["limits"] = dict(self.limits)
+        return value if self.decoding is None else {**value, "decoding": self.decoding}

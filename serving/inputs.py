@@ -84,6 +84,26 @@ def check_shape(array: np.ndarray, spec: TensorSpec):
             refuse(spec, what, describe(array), "Give at least one entry; leave empty rows out of the batch.")
 
 
+def check_limits(shape: Sequence[int], spec: TensorSpec, limits: Mapping[str, int], row: int | None = None):
+    """Check that no dimension is larger than the model allows.
+
+    Args:
+        shape: Of the input, the batch first.
+        spec: The input's spec.
+        limits: Dimension name to its largest size.
+        row: Which row of a list has this shape; None for a whole array.
+
+    Raises:
+        InputError: If one is.
+    """
+    for size, dim in zip(shape, spec.shape, strict=True):
+        if size > limits.get(dim, size):
+            which = "" if row is None else f"row {row}: "
+            mend = f"Cut it to {limits[dim]}, or train and export a model that allows more."
+            wrong = f"{which}{dim!r} is {size} long, and the model takes {limits[dim]} at most"
+            refuse(spec, wrong, f"shape {tuple(shape)}" if row is None else f"row {row}: {tuple(shape[1:])}", mend)
+
+
 def cast(array: np.ndarray, spec: TensorSpec, received: Describe = describe) -> np.ndarray:
     """`array` in the dtype the graph takes, where no value changes by it (a float may be rounded to fewer digits).
 

@@ -4,12 +4,13 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_seq.serving.errors import BundleError
+from keras_seq.serving.errors import BundleError, listed
 from keras_seq.serving.fields import Fields, shorten
 from keras_seq.serving.file_spec import FileSpec, check_relative
 from keras_seq.serving.graph_spec import GraphSpec
 
 SCHEMA_VERSION = 1
+LOWERINGS = ("native", "loop", "decode_loop")
 
 
 def _check_version(value: Any):
@@ -59,8 +60,8 @@ def _read_layer(value: Any, where: str) -> dict[str, Any]:
     layer.text("name")
     layer.text("class")
     lowering = layer.text("lowering")
-    if lowering not in ("native", "loop"):
-        layer.refuse("lowering", "'native' or 'loop'", lowering)
+    if lowering not in LOWERINGS:
+        layer.refuse("lowering", f"one of {listed(LOWERINGS)}", lowering)
     layer.table_of("operators", int)
     layer.get("reason", str, optional=True)
     return value
@@ -86,7 +87,7 @@ class Manifest:
         created: Time of the export, ISO 8601, UTC.
         model: `class`, `parameters`, `dtype_policy`.
         versions: Package name to version, of everything that took part.
-        graphs: Graph name (`"model"`, `"step"`) to its entry; empty for a bundle without ONNX.
+        graphs: Graph name (`"model"`, `"step"`, `"generate"`) to its entry; empty for a bundle without ONNX.
         files: Relative path to size and digest, for every file but `bundle.json`.
         onnx: `opset`, `ir_version`, `min_onnxruntime`; None without ONNX.
         saved_model: `path`, `signatures`; None without a SavedModel.

@@ -1,14 +1,16 @@
 """Runs whole sequences through a bundle's graph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from keras_seq.serving.bundle import Bundle
-from keras_seq.serving.errors import BundleError
-from keras_seq.serving.inputs import check_array, check_sizes, name_inputs
+from keras_seq.serving.errors import BundleError, InputError, listed
+from keras_seq.serving.inputs import check_array, check_limits, check_sizes, name_inputs
+from keras_seq.serving.option_spec import OptionSpec
+from keras_seq.serving.options import check_options
 from keras_seq.serving.ragged import predict_rows, row_dim
 from keras_seq.serving.session import Session
 from keras_seq.serving.tensor_spec import TensorSpec
@@ -21,7 +23,7 @@ class Predictor:
         bundle: The bundle's folder, or a `Bundle` already loaded.
         graph: Which of its graphs to run.
         num_threads: Threads for one call, the caller's included; by default as many as the process may use. With many
-            callers at once, 1 gives the most answers a second.
+            callers at once, 1 gives the most answers a second. After `share_threads`, those of the one pool.
         providers: ONNX Runtime execution providers in order of preference; by default CUDA where there is one, then the
             CPU.
 
@@ -35,6 +37,9 @@ class Predictor:
             print(predictor.inputs)
             answer = predictor.predict({"words": [[4, 8, 15], [16, 23]]})
             answer["tags"]  # a list of two arrays, of 3 and of 2 steps
+        with Predictor("out/dates", graph="generate") as predictor:
+            answer = predictor.predict([[4, 8, 15], [16, 23]], options={"max_length": 20})
+            answer["ids"][1]  # (hypotheses, target) of the second row; `Generator` takes such answers apart
         ```
     """
 
@@ -67,36 +72,59 @@ class Predictor:
         return self._session.spec.outputs
 
     @property
+    def options(self) -> tuple[OptionSpec, ...]:
+        """What `predict` takes as `options`, with the defaults; empty for most graphs."""
+        return self._session.spec.options
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """What the exporter's caller gave along: task, labels, vocabularies."""
         return self._bundle.metadata
 
-    def predict(self, inputs: Any) -> dict[str, np.ndarray | list[np.ndarray]]:
+    def predict(
+        self, inputs: Any, options: Mapping[str, Any] | None = None
+    ) -> dict[str, np.ndarray | list[np.ndarray]]:
         """Run a batch.
 
         Values that come as arrays give arrays. As soon as one comes as a list of rows, each row has its own length: an
         output with a `time` dimension is then a list of arrays, each as long as its row, and the same as for that row
-        alone. Rows are padded where the model masks padding, and otherwise run in groups of equal length.
+        alone. Rows are padded where the model masks padding, and otherwise run in groups of equal length. Where the
+        graph decodes, each row's `target` dimension is cut to its longest hypothesis; what a graph draws at random
+        depends on the other rows too.
 
         Args:
             inputs: Input name to value, an array (NumPy, or anything `np.asarray` takes) or a list of rows, each an
                 array or nested lists. With a single input, the value itself will do. Values are cast where nothing is
                 lost: any integers that fit, integers to float, float64 to float32.
+            options: Option name to number, for those of `self.options` that are not to have their default.
 
         Returns:
             Output name to array of shape `outputs[i].shape`, or to a list of one array a row.
 
         Raises:
-            InputError: If a name, rank, dimension, dtype or value does not suit, the batch is empty or a row has length
-                zero. Nothing has been run then.
+            InputError: If a name, rank, dimension, dtype or value does not suit, the batch is empty, a row has length
+                zero, or an input is longer than the model allows. Nothing has been run then.
             ServingError: If the predictor is closed, or ONNX Runtime fails.
         """
-        values = name_inputs(inputs, self.inputs)
+        try:
+            values = name_inputs(inputs, self.inputs)
+        except InputError as error:
+            raise InputError(f"{error}{self._generates()}") from None
+        settings = check_options(options, self.options)
         if any(isinstance(values[spec.name], (list, tuple)) and row_dim(spec) for spec in self.inputs):
-            return predict_rows(values, self._session.spec, self._session.run)
+            return predict_rows(values, self._session.spec, lambda feeds: self._session.run({**feeds, **settings}))
         feeds = {spec.name: check_array(values[spec.name], spec) for spec in self.inputs}
         check_sizes([(spec, feeds[spec.name].shape) for spec in self.inputs])
-        return self._session.run(feeds)
+        for spec in self.inputs:
+            check_limits(feeds[spec.name].shape, spec, self._session.spec.limits)
+        return self._session.run({**feeds, **settings})
+
+    def _generates(self) -> str:
+        """A hint for who runs the model of an encoder-decoder and wants hypotheses."""
+        if self._session.graph == "generate" or "generate" not in self._bundle.manifest.graphs:
+            return ""
+        taken = listed(spec.name for spec in self._bundle.graph("generate").inputs)
+        return f" To get hypotheses from {taken} alone, make Predictor(..., graph='generate') or a Generator."
 
     def close(self):
         """Free the graph and its threads; `predict` is refused from now on."""
@@ -111,5 +139,7 @@ class Predictor:
     def __repr__(self) -> str:
         takes = ", ".join(f"{spec.name}: {spec}" for spec in self.inputs)
         gives = ", ".join(f"{spec.name}: {spec}" for spec in self.outputs)
-        name, threads = self._bundle.manifest.name, self._session.num_threads
-        return f"<Predictor {name!r} graph={self._session.graph!r} ({takes}) -> ({gives}), {threads} threads>"
+        options = "".join(f", {option.name}={option.default}" for option in self.options)
+        also = "; it has the graph 'generate' too" if self._generates() else ""
+        name, graph = self._bundle.manifest.name, self._session.graph
+        return f"<Predictor {name!r} graph={graph!r} ({takes}{options}) -> ({gives}), {self._session.threads}{also}>"

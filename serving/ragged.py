@@ -8,7 +8,16 @@ import numpy as np
 
 from keras_seq.serving.errors import InputError
 from keras_seq.serving.graph_spec import GraphSpec
-from keras_seq.serving.inputs import as_array, cast, check_array, check_shape, check_values, describe, refuse
+from keras_seq.serving.inputs import (
+    as_array,
+    cast,
+    check_array,
+    check_limits,
+    check_shape,
+    check_values,
+    describe,
+    refuse,
+)
 from keras_seq.serving.tensor_spec import TensorSpec
 
 Run = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
@@ -46,11 +55,14 @@ class _Column:
         return batch
 
 
-def _read_column(value: Any, spec: TensorSpec) -> _Column:
+def _read_column(value: Any, spec: TensorSpec, limits: Mapping[str, int]) -> _Column:
     if row_dim(spec) is None:
-        return _Column(spec, check_array(value, spec), None)
+        array = check_array(value, spec)
+        check_limits(array.shape, spec, limits)
+        return _Column(spec, array, None)
     if not isinstance(value, (list, tuple)):
         array = check_array(value, spec)
+        check_limits(array.shape, spec, limits)
         return _Column(spec, array.reshape(-1, *array.shape[2:]), np.full(array.shape[0], array.shape[1]))
     rows = [as_array(row, spec) for row in value]
     if not rows:
@@ -62,6 +74,7 @@ def _read_column(value: Any, spec: TensorSpec) -> _Column:
             mend = "Give a list of rows; for a batch of one, a list with one row in it."
             refuse(spec, f"row {i} has {row.ndim} dimensions, not {len(spec.shape) - 1}", f"row {i}: {row.shape}", mend)
         check_shape(row[np.newaxis], spec)
+        check_limits((len(rows), *row.shape), spec, limits, row=i)
         if row.dtype.kind not in "biuf":
             cast(
                 row, spec, lambda row, i=i: f"row {i}: {describe(row)}"
@@ -128,24 +141,28 @@ def predict_rows(values: Mapping[str, Any], graph: GraphSpec, run: Run) -> dict[
 
     Returns:
         Output name to answer, in the order of the rows: a list of arrays, each cut to its row's length, for an output
-        with a dynamic dimension beside the batch; an array for any other.
+        with a dynamic dimension beside the batch; an array for any other. A dimension `target`, which no input has, is
+        as long as the longest hypothesis of the row, where the graph tells the lengths in an output `lengths`.
 
     Raises:
         InputError: If anything about the inputs does not suit.
     """
-    columns = [_read_column(values[spec.name], spec) for spec in graph.inputs]
+    columns = [_read_column(values[spec.name], spec, graph.limits) for spec in graph.inputs]
     lengths = _row_lengths(columns)
     groups = _groups(columns, lengths)
     answers = [run({c.spec.name: c.rows(indices) for c in columns}) for indices in groups]
+    tells = "target" not in lengths and any(spec.name == "lengths" for spec in graph.outputs)
     order = np.argsort(np.concatenate(groups))
     results: dict[str, np.ndarray | list[np.ndarray]] = {}
     for spec in graph.outputs:
         if any(isinstance(dim, str) for dim in spec.shape[1:]):
-            rows = [
-                _cut(row, spec, {dim: int(n[index]) for dim, n in lengths.items()})
-                for indices, answer in zip(groups, answers, strict=True)
-                for index, row in zip(indices, answer[spec.name], strict=True)
-            ]
+            rows = []
+            for indices, answer in zip(groups, answers, strict=True):
+                for i, index in enumerate(indices):
+                    sizes = {dim: int(n[index]) for dim, n in lengths.items()}
+                    if tells:
+                        sizes["target"] = int(answer["lengths"][i].max())
+                    rows.append(_cut(answer[spec.name][i], spec, sizes))
             results[spec.name] = [rows[i] for i in order]
         else:
             results[spec.name] = np.concatenate([answer[spec.name] for answer in answers])[order]

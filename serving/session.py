@@ -10,6 +10,7 @@ from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.cpu_quota import cpu_quota
 from keras_seq.serving.errors import BundleError, ServingError, listed
 from keras_seq.serving.memory_relief import MemoryRelief
+from keras_seq.serving.thread_pool import SharedPool, adopt_pool, check_num_threads, shared_pool
 
 # Best first; others (TensorRT, OpenVINO, CoreML) compile or convert the graph and are used when asked for by name.
 PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
@@ -17,16 +18,23 @@ PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 _ORT_TYPES = {"float": "float32", "double": "float64"}  # where ONNX Runtime's name is not NumPy's
 
 
-def session_options(num_threads: int) -> ort.SessionOptions:
-    """The options every session of the runtime has; docs/runtime.md gives the measurements behind them."""
+def session_options(num_threads: int | None) -> ort.SessionOptions:
+    """The options every session of the runtime has; docs/runtime.md gives the measurements behind them.
+
+    Args:
+        num_threads: Of the session's own pool; None where it uses the one that all sessions share.
+    """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = num_threads
-    options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors alone; they are raised as exceptions anyway
-    # Between two steps of a recurrence waiting threads spin, as waking them would take longer than the step. They go to
-    # sleep soon after: a worker that spins on takes a processor from the caller and from other sessions. ONNX Runtime
-    # before 1.26 ignores the key, as it does all it does not know, and spins for some tens of milliseconds.
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
+    if num_threads is None:
+        options.use_per_session_threads = False
+    else:
+        options.intra_op_num_threads = num_threads
+        options.inter_op_num_threads = 1
+        # Between two steps of a recurrence waiting threads spin, as waking them would take longer than the step. They
+        # go to sleep soon after: a worker that spins on takes a processor from the caller and from other sessions. ONNX
+        # Runtime before 1.26 ignores the key, as it does all it does not know, and spins for tens of milliseconds.
+        options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
     # Plans one block of memory for each set of input shapes and keeps them all: no use where shapes vary.
     options.enable_mem_pattern = False
     return options
@@ -50,13 +58,19 @@ def choose_providers(providers: Sequence[str] | None) -> list[str]:
     return list(providers)
 
 
+def _dtype(tensor: ort.NodeArg) -> str:
+    kind = tensor.type.removeprefix("tensor(").removesuffix(")")
+    return _ORT_TYPES.get(kind, kind)
+
+
 class Session:
     """One graph of a bundle, loaded and ready. Any number of threads may call `run` at the same time.
 
     Args:
         bundle: The bundle.
         graph: Name of the graph in its manifest.
-        num_threads: Threads for one call, the caller's included; by default as many as the process may use.
+        num_threads: Threads for one call, the caller's included; by default as many as the process may use. After
+            `share_threads`, those of the one pool.
         providers: Execution providers in order of preference; by default CUDA where there is one, then the CPU.
 
     Raises:
@@ -72,40 +86,64 @@ class Session:
         num_threads: int | None = None,
         providers: Sequence[str] | None = None,
     ):
-        if num_threads is not None and (not isinstance(num_threads, int) or num_threads < 1):
-            raise ServingError(f"`num_threads` must be a positive integer or None. Received: {num_threads!r}.")
+        check_num_threads(num_threads)
         self.bundle = bundle
         self.graph = graph
         self.spec = bundle.graph(graph)
-        self.num_threads = num_threads or cpu_quota()
         wanted = choose_providers(providers)
-        path = bundle.file(self.spec.file)
+        pool = shared_pool()
         try:
-            session = ort.InferenceSession(
-                str(path),
-                session_options(self.num_threads),
-                providers=wanted,
-                # The fused node takes 3x as long as Add and LayerNormalization apart.
-                disabled_optimizers=["SkipLayerNormFusion"],
-            )
-        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-            needs = (bundle.manifest.onnx or {}).get("min_onnxruntime", "unknown")
-            raise BundleError(
-                f"ONNX Runtime {ort.__version__} cannot load graph {graph!r} from {path}: {error} "
-                f"The bundle asks for ONNX Runtime {needs} or newer."
-            ) from error
+            session = self._load(pool, num_threads, wanted)
+        except ServingError as error:
+            pool = adopt_pool(error.__cause__)  # another library's, which this session must use as well
+            if pool is None:
+                raise
+            session = self._load(pool, num_threads, wanted)
         lacking = [name for name in wanted if name not in session.get_providers()]
         if providers is not None and lacking:
             raise ServingError(f"ONNX Runtime could not start {listed(lacking)}. Running: {session.get_providers()}.")
         self._check_signature(session)
+        self.shares_threads = pool is not None
+        self.num_threads = pool.num_threads if pool else num_threads or cpu_quota()
         self._session = session
         self._output_names = list(self.spec.output_names)
         self._relief = MemoryRelief()
         self._give_back = ort.RunOptions()
         self._give_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
+    def _load(self, pool: SharedPool | None, num_threads: int | None, providers: Sequence[str]) -> ort.InferenceSession:
+        """The graph in ONNX Runtime, with threads from `pool`, or its own where that is None."""
+        if pool and num_threads not in (None, pool.num_threads):
+            raise ServingError(
+                "`num_threads` must be left out where all sessions of a process share one pool of threads (here of "
+                f"{pool.num_threads or 'unknown'}): ONNX Runtime then allows no other. Received: {num_threads}. To set "
+                "it for each session, do not call share_threads()."
+            )
+        path = self.bundle.file(self.spec.file)
+        try:
+            return ort.InferenceSession(
+                str(path),
+                session_options(None if pool else num_threads or cpu_quota()),
+                providers=list(providers),
+                # The fused node takes 3x as long as Add and LayerNormalization apart.
+                disabled_optimizers=["SkipLayerNormFusion"],
+                # Where there is nothing to fall back to, ONNX Runtime would print the error and try the same again.
+                enable_fallback=int(list(providers) != ["CPUExecutionProvider"]),
+            )
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            needs = (self.bundle.manifest.onnx or {}).get("min_onnxruntime", "unknown")
+            raise BundleError(
+                f"ONNX Runtime {ort.__version__} cannot load graph {self.graph!r} from {path}: {error} "
+                f"The bundle asks for ONNX Runtime {needs} or newer."
+            ) from error
+
+    @property
+    def threads(self) -> str:
+        """What the session's threads are, in words: `"2 threads"`, `"2 shared threads"`."""
+        return f"{self.num_threads or 'unknown'} {'shared ' * self.shares_threads}threads"
+
     def _check_signature(self, session: ort.InferenceSession):
-        """Compare names and dtypes of the loaded graph with the manifest's."""
+        """Compare names and dtypes of the loaded graph with the manifest's, and that each option may be left out."""
         spec = self.spec
         said = {tensor.name: tensor.dtype for tensor in (*spec.inputs, *spec.outputs)}
         said |= {name: state.dtype for state in spec.states for name in (state.input, state.output)}
@@ -113,14 +151,21 @@ class Session:
             ("inputs", spec.input_names, session.get_inputs()),
             ("outputs", spec.output_names, session.get_outputs()),
         ):
-            kinds = {t.name: t.type.removeprefix("tensor(").removesuffix(")") for t in tensors}
-            found = {name: _ORT_TYPES.get(kind, kind) for name, kind in kinds.items()}
+            found = {tensor.name: _dtype(tensor) for tensor in tensors}
             expected = {name: said[name] for name in names}
             if found != expected:
                 raise BundleError(
                     f"Graph {self.graph!r} ({spec.file}) does not have the {side} that bundle.json gives it. "
                     f"Expected: {expected}. Received: {found}. Export the model again."
                 )
+        scalars = {t.name: _dtype(t) for t in session.get_overridable_initializers() if not t.shape}
+        expected = {option.name: option.dtype for option in spec.options}
+        if not expected.items() <= scalars.items():
+            raise BundleError(
+                f"Graph {self.graph!r} ({spec.file}) does not have the options that bundle.json gives it, as "
+                f"initializers of no dimensions that are inputs too. Expected: {expected}. Received: {scalars}. "
+                "Export the model again."
+            )
 
     @property
     def providers(self) -> list[str]:
@@ -137,7 +182,8 @@ class Session:
         """Run the graph.
 
         Args:
-            feeds: Name to array, for every input and state; already checked.
+            feeds: Name to array, for every input and state, and for options that are not to have the graph's own
+                default; already checked.
 
         Returns:
             Name to array, for every output and next state.

@@ -8,6 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from keras_seq.serving import FileSpec, GraphSpec, Manifest, Predictor, StateSpec, Stream, TensorSpec
+from tests.serving.toy_decoder import write_decoder
 
 VOCABULARY, EMBEDDING, FEATURES, UNITS, TAGS = 23, 5, 3, 7, 11
 
@@ -180,6 +181,19 @@ def masked(masked_path):
 def unmasked(unmasked_path):
     """A predictor on the unmasked toy bundle, shared by all tests."""
     with Predictor(unmasked_path) as predictor:
+        yield predictor
+
+
+@pytest.fixture(scope="session")
+def decoder_path(tmp_path_factory):
+    """Folder of the toy bundle that decodes."""
+    return write_decoder(tmp_path_factory.mktemp("bundles") / "dates")
+
+
+@pytest.fixture(scope="session")
+def decoder(decoder_path):
+    """A predictor on the toy bundle that decodes, shared by all tests."""
+    with Predictor(decoder_path, graph="generate") as predictor:
         yield predictor
 
 

@@ -89,7 +89,11 @@ STATE = ("graphs", "step", "states", 0)
         ((*STATE, "output"), "", r"`graphs.step.states\[0\].output` must be a string that is not empty"),
         ((*STATE, "shape"), ["batch", "time"], r"`graphs.step.states\[0\].shape` must be fixed but for 'batch'"),
         ((*STATE, "input"), "words", "`graphs.step` uses a name twice among its inputs and states: 'words'"),
-        (("layers", 0, "lowering"), "magic", r"`layers\[0\].lowering` must be 'native' or 'loop'. Received: 'magic'"),
+        (
+            ("layers", 0, "lowering"),
+            "magic",
+            r"`layers\[0\].lowering` must be one of 'native', 'loop', 'decode_loop'. Received: 'magic'",
+        ),
         (("parity", 0, "passed"), 1, r"`parity\[0\].passed` must be true or false. Received: 1"),
         (("parity", 0, "atol"), "1e-5", r"`parity\[0\].atol` must be a number"),
         (("metadata",), [], "`metadata` must be an object"),
