@@ -2,6 +2,7 @@
 
 import keras  # noqa: F401  before the layers, see keras_seq/_registration.py
 
+from keras_seq.models.seq2seq import Seq2Seq
 from keras_seq.models.state_bridge import StateBridge
 
-__all__ = ["StateBridge"]
+__all__ = ["Seq2Seq", "StateBridge"]
