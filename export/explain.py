@@ -103,6 +103,8 @@ def _kernel(layer: keras.Layer) -> tuple[str, str]:
         masked = layer.supports_masking and _receives_mask(layer)
         choice = layer.training_kernel(masked=masked)
         return choice.name, choice.reason
+    if isinstance(layer, keras_seq.AttentionDecoder):
+        return "loop", "what a step reads depends on the step before"
     twin = type(layer).__name__
     if getattr(keras_seq, twin, None) is not None and not isinstance(layer, keras.layers.Bidirectional):
         return "keras", f"a layer of Keras' own; keras_seq.{twin} is its drop-in"

@@ -13,21 +13,25 @@ from pathlib import Path
 
 import keras
 
+from keras_seq.decoding import Strategy
 from keras_seq.export import onnx_graph
 from keras_seq.export.bundle_writer import bundle_folder, file_specs
+from keras_seq.export.endpoint import Endpoint
 from keras_seq.export.errors import ExportError
+from keras_seq.export.generation import generation_of
+from keras_seq.export.generation_parity import verify_generation
 from keras_seq.export.lowering.layer_note import LayerNote, layer_notes
 from keras_seq.export.lowering.markers import Markers
-from keras_seq.export.lowering.trace import StreamState, Trace
+from keras_seq.export.lowering.trace import Trace
 from keras_seq.export.padding import pad_candidates, padding_is_masked
-from keras_seq.export.parity import Tolerance, check_parity
+from keras_seq.export.parity import Parity, Tolerance, check_parity
 from keras_seq.export.report import ExportReport
 from keras_seq.export.saved_model import write_saved_model
-from keras_seq.export.signature import Signature, model_signature
+from keras_seq.export.signature import model_signature
 from keras_seq.export.streaming import check_streamable
-from keras_seq.export.tracing import find_states, keras_runner, output_specs, state_tensor_specs, traceable
+from keras_seq.export.tracing import find_states, keras_runner, model_endpoints, output_specs
 from keras_seq.export.verification import verify_folder
-from keras_seq.serving.bundle import MANIFEST_FILE, GraphSpec, Manifest, StateSpec, TensorSpec
+from keras_seq.serving.bundle import MANIFEST_FILE, GraphSpec, Manifest, StateSpec
 
 __all__ = ["FORMATS", "export_model"]
 
@@ -41,6 +45,7 @@ def export_model(
     *,
     formats: Sequence[str] = FORMATS,
     streaming: bool = False,
+    generate: Strategy | None = None,
     verify: bool = True,
     overwrite: bool = False,
     allow_loop: bool = False,
@@ -62,6 +67,9 @@ def export_model(
         formats: What to write: `"onnx"`, `"saved_model"` or both.
         streaming: Whether to write `step.onnx` (and the SavedModel's signature `step`) too, which take the input in
             chunks of any length and carry the states. For models that only read forwards.
+        generate: How the model generates, `keras_seq.BeamSearch(num_beams=4)` for one: writes `generate.onnx` (and the
+            SavedModel's signature `generate`) too, with the whole decode loop inside. For models that can generate,
+            such as `keras_seq.Seq2Seq`.
         verify: Whether to compare every file written with the Keras model, over a battery of inputs.
         overwrite: Whether to replace a bundle that is at `path` already.
         allow_loop: Whether a recurrent layer may be left as a slow ONNX `Loop` where it has no native form.
@@ -95,6 +103,7 @@ def export_model(
     _check_metadata(metadata)
     signature = model_signature(model, input_signature, dynamic_dims)
     notes = layer_notes(model)
+    generation = None if generate is None else generation_of(model, generate)
     if streaming:
         check_streamable(model, signature)
     if "onnx" in formats and not allow_loop:
@@ -109,36 +118,39 @@ def export_model(
             padded = tuple(replace(spec, pad_value=candidates.get(spec.name)) for spec in signature.inputs)
             signature = replace(signature, inputs=padded)
         states = find_states(model, signature) if streaming else None
+        endpoints = model_endpoints(model, signature, outputs, states, notes)
+        if generation is not None:
+            generation = generation.with_padding(signature)
+            endpoints.append(generation.endpoint())
 
         graphs = {}
         if "onnx" in formats:
-            say("writing model.onnx")
-            graphs["model"] = _write_onnx(folder, "model", model, signature, outputs, (), allow_loop)
-            if states is not None:
-                say("writing step.onnx")
-                graphs["step"] = _write_onnx(folder, "step", model, signature, outputs, states, allow_loop)
+            for endpoint in endpoints:
+                say(f"writing {endpoint.name}.onnx")
+                graphs[endpoint.name] = _write_onnx(folder, endpoint, model.name, allow_loop)
         signatures = None
         if "saved_model" in formats:
             say("writing saved_model")
-            signatures = write_saved_model(model, folder / "saved_model", signature, outputs, states)
+            signatures = write_saved_model(model, folder / "saved_model", endpoints)
 
-        parity = ()
+        parity: list[Parity] = []
         if verify or streaming:
             say("comparing with the Keras model")
-            parity = tuple(
-                verify_folder(
-                    folder,
-                    signature.inputs,
-                    outputs,
-                    states or (),
-                    bool(graphs),
-                    signatures or [],
-                    reference,
-                    candidates,
-                    tolerance or Tolerance(),
-                )
+            parity = verify_folder(
+                folder,
+                signature.inputs,
+                outputs,
+                states or (),
+                bool(graphs),
+                signatures or [],
+                reference,
+                candidates,
+                tolerance or Tolerance(),
             )
-            check_parity(list(parity))
+        if verify and generation is not None:
+            say("comparing what is generated")
+            parity += verify_generation(folder, generation, bool(graphs), signatures or [])
+        check_parity(parity)
 
         manifest = Manifest(
             name=model.name,
@@ -154,7 +166,7 @@ def export_model(
             metadata=metadata or {},
         )
         (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
-    return ExportReport(Path(path), manifest, tuple(notes), parity)
+    return ExportReport(Path(path), manifest, tuple(notes), tuple(parity))
 
 
 def _checked_formats(formats: Sequence[str]) -> tuple[str, ...]:
@@ -193,38 +205,30 @@ def _check_no_loops(model: keras.Model, notes: Sequence[LayerNote]) -> None:
         )
 
 
-def _write_onnx(
-    folder: Path,
-    name: str,
-    model: keras.Model,
-    signature: Signature,
-    outputs: Sequence[TensorSpec],
-    states: Sequence[StreamState],
-    allow_loop: bool,
-) -> GraphSpec:
-    trace = Trace(Markers(), streaming=name == "step")
-    proto = onnx_graph.convert(
-        traceable(model, signature, trace, states),
-        [*signature.tensor_specs(), *state_tensor_specs(states)],
-        trace.markers,
-    )
+def _write_onnx(folder: Path, endpoint: Endpoint, model_name: str, allow_loop: bool) -> GraphSpec:
+    trace = Trace(Markers(), streaming=bool(endpoint.states))
+    proto = onnx_graph.convert(endpoint.build(trace), endpoint.tensor_specs(), trace.markers)
     loops = onnx_graph.loops(proto)
-    if loops and not allow_loop:
+    if len(loops) > endpoint.loops and not allow_loop:
         raise ExportError(
-            f"{name}.onnx would hold loops that no lowering rule knows of: {', '.join(loops[:5])}. "
+            f"{endpoint.name}.onnx would hold loops that no lowering rule knows of: {', '.join(loops[:5])}. "
             "Pass allow_loop=True to keep them."
         )
-    carried = [StateSpec(s.name, s.name, s.next_name, "float32", ("batch", s.size)) for s in states]
-    onnx_graph.finish(
-        proto,
-        model.name,
-        [(spec.name, spec.shape) for spec in signature.inputs] + [(s.input, s.shape) for s in carried],
-        [(spec.name, spec.shape) for spec in outputs] + [(s.output, s.shape) for s in carried],
-    )
-    (folder / f"{name}.onnx").write_bytes(proto.SerializeToString())
+    onnx_graph.finish(proto, model_name, endpoint.input_shapes(), endpoint.output_shapes())
+    onnx_graph.set_defaults(proto, {option.name: (option.dtype, option.default) for option in endpoint.options})
+    file = f"{endpoint.name}.onnx"
+    (folder / file).write_bytes(proto.SerializeToString())
     operators = onnx_graph.operators(proto)
     return GraphSpec(
-        f"{name}.onnx", signature.inputs, tuple(outputs), tuple(carried), sum(operators.values()), operators
+        file,
+        endpoint.inputs,
+        endpoint.outputs,
+        tuple(StateSpec(s.name, s.name, s.next_name, "float32", ("batch", s.size)) for s in endpoint.states),
+        sum(operators.values()),
+        operators,
+        options=endpoint.options,
+        limits=endpoint.limits,
+        decoding=endpoint.decoding and {**endpoint.decoding, "loop_nodes": onnx_graph.loop_body_nodes(proto)},
     )
 
 

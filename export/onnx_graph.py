@@ -9,14 +9,26 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import onnx
 import tensorflow as tf
 from keras.src.export.tf2onnx_lib import patch_tf2onnx
 
 from keras_seq.export.errors import ExportError
 from keras_seq.export.lowering.markers import Markers
+from keras_seq.export.passes.optimise import optimise
 
-__all__ = ["IR_VERSION", "OPSET", "check_runtime_version", "convert", "finish", "loops", "operators"]
+__all__ = [
+    "IR_VERSION",
+    "OPSET",
+    "check_runtime_version",
+    "convert",
+    "finish",
+    "loop_body_nodes",
+    "loops",
+    "operators",
+    "set_defaults",
+]
 
 OPSET = 18
 """The opset of every graph: the newest that the converter writes, and old enough for every runtime asked for."""
@@ -44,7 +56,7 @@ def check_runtime_version(version: str) -> None:
 
 
 def convert(function: Callable, specs: Sequence[tf.TensorSpec], markers: Markers) -> onnx.ModelProto:
-    """Traces `function` and converts the graph, markers included.
+    """Traces `function`, converts the graph, markers included, and simplifies it.
 
     Args:
         function: Takes tensors as `specs` say and returns a flat list of tensors.
@@ -77,6 +89,7 @@ def convert(function: Callable, specs: Sequence[tf.TensorSpec], markers: Markers
     if unknown:
         details = "; ".join(dict.fromkeys(errors)) or "the converter gave no reason"
         raise ExportError(f"these operations of the model have no ONNX form: {', '.join(unknown)} ({details[:500]}).")
+    optimise(proto)
     return proto
 
 
@@ -121,6 +134,17 @@ def finish(
     return proto
 
 
+def set_defaults(proto: onnx.ModelProto, values: dict[str, tuple[str, float]]) -> None:
+    """Gives scalar inputs a value for when they are left out; ONNX has no optional inputs but these.
+
+    Args:
+        proto: Changed in place.
+        values: By input name, dtype and value.
+    """
+    for name, (dtype, value) in values.items():
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(np.asarray(value, dtype), name))
+
+
 def operators(proto: onnx.ModelProto) -> dict[str, int]:
     """How many nodes of each type the graph has, subgraphs included; most frequent first."""
     return dict(Counter(node.op_type for node in _nodes(proto.graph)).most_common())
@@ -129,6 +153,12 @@ def operators(proto: onnx.ModelProto) -> dict[str, int]:
 def loops(proto: onnx.ModelProto) -> list[str]:
     """Names of the `Loop` and `Scan` nodes."""
     return [node.name for node in _nodes(proto.graph) if node.op_type in ("Loop", "Scan")]
+
+
+def loop_body_nodes(proto: onnx.ModelProto) -> int:
+    """How many nodes the bodies of the graph's loops have: what is done again at every step."""
+    bodies = [body for node in _nodes(proto.graph) if node.op_type in ("Loop", "Scan") for body in _subgraphs(node)]
+    return sum(len(list(_nodes(body))) for body in bodies)
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

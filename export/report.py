@@ -35,6 +35,9 @@ class ExportReport:
             recurrent_first = sorted(graph.operators.items(), key=lambda item: item[0] not in ("RNN", "GRU", "LSTM"))
             operators = ", ".join(f"{count} {op}" for op, count in recurrent_first[:6])
             lines.append(f"  {graph.file:<12} {size:7.2f} MB, {graph.nodes} nodes ({operators}, …)")
+            if graph.decoding:
+                lines.append(f"               {_decoding(graph.decoding)}")
+                lines.append("               options: " + ", ".join(f"{o.name}={o.default}" for o in graph.options))
             if name == "step":
                 lines.append("               states: " + ", ".join(state.name for state in graph.states))
         if self.manifest.saved_model:
@@ -42,3 +45,8 @@ class ExportReport:
         lines += [f"  layer {n.name} ({n.layer_class}): {n.lowering}, {n.reason}" for n in self.layers]
         lines += [f"  {result}" for result in self.parity]
         return "\n".join(lines)
+
+
+def _decoding(decoding: dict) -> str:
+    settings = ", ".join(f"{k}={v}" for k, v in decoding.items() if k not in ("strategy", "loop_nodes"))
+    return f"{decoding['strategy']}({settings}), {decoding['loop_nodes']} nodes a step"

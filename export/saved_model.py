@@ -11,31 +11,21 @@ import keras
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from keras_seq.export.endpoint import Endpoint
 from keras_seq.export.errors import ExportError
-from keras_seq.export.lowering.trace import StreamState, Trace
+from keras_seq.export.lowering.trace import Trace
 from keras_seq.export.parity import Runner
-from keras_seq.export.signature import Signature
-from keras_seq.export.tracing import state_tensor_specs, traceable
-from keras_seq.serving.tensor_spec import TensorSpec
 
 __all__ = ["saved_model_runner", "write_saved_model"]
 
 
-def write_saved_model(
-    model: keras.Model,
-    path: Path,
-    signature: Signature,
-    outputs: Sequence[TensorSpec],
-    states: Sequence[StreamState] | None,
-) -> list[str]:
-    """Writes `model` through Keras' export archive.
+def write_saved_model(model: keras.Model, path: Path, endpoints: Sequence[Endpoint]) -> list[str]:
+    """Writes `model` through Keras' export archive, a signature for each endpoint.
 
     Args:
         model: The model.
         path: A folder that does not exist yet.
-        signature: Of the model.
-        outputs: The names of what it returns.
-        states: Those of a stream, for the signature `step`; None for no such signature.
+        endpoints: What it can do.
 
     Returns:
         The names of the signatures.
@@ -43,16 +33,14 @@ def write_saved_model(
     Raises:
         ExportError: A kernel that runs on one kind of device only has got into the graph.
     """
-    signatures = {"serving_default": ()} | ({} if states is None else {"step": states})
     archive = keras.export.ExportArchive()
     archive.track(model)
-    for name, carried in signatures.items():
-        trace = Trace(markers=None, streaming=name == "step")
-        archive.add_endpoint(name, _named_function(model, signature, outputs, carried, trace))
+    for endpoint in endpoints:
+        archive.add_endpoint(endpoint.signature_name, _named_function(endpoint))
     with contextlib.redirect_stdout(io.StringIO()):  # TensorFlow's own line about where it wrote
         archive.write_out(str(path), verbose=False)
     _check_portable(path)
-    return list(signatures)
+    return [endpoint.signature_name for endpoint in endpoints]
 
 
 def saved_model_runner(path: Path, signature_name: str = "serving_default") -> Runner:
@@ -68,24 +56,15 @@ def saved_model_runner(path: Path, signature_name: str = "serving_default") -> R
     return run
 
 
-def _named_function(
-    model: keras.Model,
-    signature: Signature,
-    outputs: Sequence[TensorSpec],
-    states: Sequence[StreamState],
-    trace: Trace,
-) -> Callable:
-    """The model as a traced function whose inputs and outputs have their names."""
-    function = traceable(model, signature, trace, states)
-    names = [spec.name for spec in outputs] + [state.next_name for state in states]
-    specs = [*signature.tensor_specs(), *state_tensor_specs(states)]
-    given = [spec.name for spec in signature.inputs] + [state.name for state in states]
-    named = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for spec, name in zip(specs, given, strict=True)]
+def _named_function(endpoint: Endpoint) -> Callable:
+    """The endpoint as a traced function whose inputs and outputs have their names."""
+    function = endpoint.build(Trace(markers=None, streaming=bool(endpoint.states)))
+    names = [name for name, _ in endpoint.output_shapes()]
 
     def call(*tensors):
         return dict(zip(names, function(*tensors), strict=True))
 
-    traced = tf.function(call, input_signature=named, autograph=False)
+    traced = tf.function(call, input_signature=endpoint.tensor_specs(named=True), autograph=False)
     traced.get_concrete_function()
     return traced
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_seq.export.errors import ExportError
 from keras_seq.serving.tensor_spec import TensorSpec
 
-__all__ = ["Signature", "model_signature", "output_names"]
+__all__ = ["Signature", "model_signature", "named_inputs", "output_names"]
 
 
 @dataclass(frozen=True)
@@ -59,23 +59,15 @@ def model_signature(model: keras.Model, input_signature=None, dynamic_dims: dict
     positional = True
     if input_signature is not None:
         structure = input_signature
+    elif hasattr(model, "input_specs"):  # as `keras_seq.Seq2Seq` has
+        structure = model.input_specs
     elif isinstance(model, keras.Sequential):
         structure = model.inputs[0]
     elif getattr(model, "_inputs_struct", None) is not None:  # functional
         structure = model._inputs_struct
     else:
         structure, positional = _recorded_arguments(model), False
-    specs = _named_specs(structure)
-    _check_unique([name for name, _ in specs])
-
-    bounds = _embedding_bounds(model)
-    dynamic_dims = dynamic_dims or {}
-    unknown = sorted(set(dynamic_dims) - {name for name, _ in specs})
-    if unknown:
-        raise ExportError(
-            f"`dynamic_dims` names inputs {unknown} that the model lacks. It has: {[n for n, _ in specs]}."
-        )
-    inputs = tuple(_tensor_spec(name, spec, dynamic_dims.get(name, {}), bounds) for name, spec in specs)
+    inputs = named_inputs(model, structure, dynamic_dims)
 
     def call(*tensors):
         arguments = keras.tree.pack_sequence_as(structure, list(tensors))
@@ -84,6 +76,32 @@ def model_signature(model: keras.Model, input_signature=None, dynamic_dims: dict
         return model(**arguments, training=False) if _takes_training(model) else model(**arguments)
 
     return Signature(inputs, call)
+
+
+def named_inputs(model: keras.Model, structure, dynamic_dims: dict | None = None) -> tuple[TensorSpec, ...]:
+    """The leaves of a structure of specs, each with a name, names for its dynamic axes, and its largest id.
+
+    Args:
+        model: The model that takes them. One that knows more than its layers show may have `axis_names` (like
+            `dynamic_dims`), `vocabulary_sizes` (by input name) and both are believed.
+        structure: Of `keras.InputSpec`, `keras.KerasTensor` or `tf.TensorSpec`.
+        dynamic_dims: See `model_signature`.
+
+    Raises:
+        ExportError: A name is given twice, or `dynamic_dims` names an input that is not there.
+    """
+    specs = _named_specs(structure)
+    _check_unique([name for name, _ in specs])
+    dynamic_dims = dynamic_dims or {}
+    unknown = sorted(set(dynamic_dims) - {name for name, _ in specs})
+    if unknown:
+        raise ExportError(
+            f"`dynamic_dims` names inputs {unknown} that the model lacks. It has: {[n for n, _ in specs]}."
+        )
+    dims = {**getattr(model, "axis_names", {}), **dynamic_dims}
+    sizes = getattr(model, "vocabulary_sizes", None)
+    bounds = _embedding_bounds(model) if sizes is None else {name: size - 1 for name, size in sizes.items()}
+    return tuple(_tensor_spec(name, spec, dims.get(name, {}), bounds) for name, spec in specs)
 
 
 def output_names(model: keras.Model, outputs) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 
 import keras
@@ -9,7 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from keras_seq.export.battery import random_inputs
+from keras_seq.export.endpoint import Endpoint
 from keras_seq.export.errors import ExportError, StreamingError
+from keras_seq.export.lowering.layer_note import LayerNote
 from keras_seq.export.lowering.swap import portable_model, swapped_calls
 from keras_seq.export.lowering.trace import StreamState, Trace
 from keras_seq.export.parity import Runner
@@ -17,7 +20,7 @@ from keras_seq.export.signature import Signature, output_names
 from keras_seq.export.streaming import streaming_refusal
 from keras_seq.serving.tensor_spec import TensorSpec
 
-__all__ = ["find_states", "keras_runner", "output_specs", "state_tensor_specs", "traceable"]
+__all__ = ["find_states", "keras_runner", "model_endpoints", "output_specs", "traceable"]
 
 
 def keras_runner(model: keras.Model, signature: Signature) -> Runner:
@@ -115,6 +118,40 @@ def find_states(model: keras.Model, signature: Signature) -> tuple[StreamState, 
     return tuple(trace.states)
 
 
-def state_tensor_specs(states: Sequence[StreamState]) -> list[tf.TensorSpec]:
-    """The states as TensorFlow describes them."""
-    return [tf.TensorSpec([None, state.size], tf.float32, name=f"state_{i}") for i, state in enumerate(states)]
+def model_endpoints(
+    model: keras.Model,
+    signature: Signature,
+    outputs: Sequence[TensorSpec],
+    states: Sequence[StreamState] | None,
+    notes: Sequence[LayerNote],
+) -> list[Endpoint]:
+    """The model itself, and its stream where there is one.
+
+    Args:
+        model: The model.
+        signature: Of the model.
+        outputs: What it returns.
+        states: Those of a stream; None for no stream.
+        notes: How its layers are lowered.
+    """
+    # A decoder that attends is a loop in any form: what it reads at a step depends on the step before.
+    loops = sum(note.lowering == "decode_loop" for note in notes)
+
+    def endpoint(name: str, signature_name: str, carried: Sequence[StreamState]) -> Endpoint:
+        return Endpoint(
+            name,
+            signature_name,
+            signature.inputs,
+            tuple(outputs),
+            functools.partial(_build, model, signature, tuple(carried)),
+            tuple(carried),
+            loops=loops,
+            limits=dict(getattr(model, "size_limits", {})),
+        )
+
+    whole = endpoint("model", "serving_default", ())
+    return [whole] if states is None else [whole, endpoint("step", "step", states)]
+
+
+def _build(model: keras.Model, signature: Signature, states: Sequence[StreamState], trace: Trace) -> Callable:
+    return traceable(model, signature, trace, states)

@@ -94,7 +94,7 @@ def _runners(
         whole["model.onnx"] = onnx_runner(folder / "model.onnx")
         if streaming:
             chunked["step.onnx"] = onnx_runner(folder / "step.onnx")
-    for name in signatures:
+    for name in set(signatures) - {"generate"}:  # which has a comparison of its own
         runners = chunked if name == "step" else whole
         runners[f"saved_model:{name}"] = saved_model_runner(folder / "saved_model", name)
     return whole, chunked

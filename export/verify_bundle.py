@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import keras
 
 from keras_seq.export.errors import ExportError
+from keras_seq.export.generation import generation_of, recorded_strategy
+from keras_seq.export.generation_parity import verify_generation
 from keras_seq.export.lowering.trace import StreamState
 from keras_seq.export.padding import pad_candidates
 from keras_seq.export.parity import Parity, Tolerance
@@ -31,7 +34,8 @@ def verify_bundle(
     Args:
         path: The bundle.
         model: The Keras model to compare with. Without it the bundle's own forms are compared with each other:
-            the SavedModel with the ONNX graph, and a stream cut into chunks with one that is not.
+            the SavedModel with the ONNX graph, and a stream cut into chunks with one that is not. What the bundle
+            generates is compared with the model alone, which knows where rounding decides.
         input_signature: As given to `export_model`.
         dynamic_dims: As given to `export_model`.
         tolerance: Of the comparisons; the default allows `1e-5 + 1e-5 * |value|`.
@@ -59,14 +63,21 @@ def verify_bundle(
             raise ExportError(f"the bundle takes {taken}, but the model {model.name!r} takes {given}.")
         reference = keras_runner(model, signature)
         pad_values = pad_candidates(model, signature)
-    return verify_folder(
+    signatures = manifest.saved_model["signatures"] if manifest.saved_model else []
+    results = verify_folder(
         bundle.path,
         graph.inputs,
         graph.outputs,
         states,
         has_onnx=True,
-        signatures=manifest.saved_model["signatures"] if manifest.saved_model else [],
+        signatures=signatures,
         reference=reference,
         pad_values=pad_values,
         tolerance=tolerance or Tolerance(),
     )
+    generate = manifest.graphs.get("generate")
+    if model is not None and generate is not None:
+        generation = generation_of(model, recorded_strategy(generate))
+        generation = replace(generation, inputs=generate.inputs)
+        results += verify_generation(bundle.path, generation, has_onnx=True, signatures=signatures)
+    return results

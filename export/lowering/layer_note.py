@@ -23,7 +23,8 @@ class LayerNote:
     Attributes:
         name: The layer's name.
         layer_class: Its class's name.
-        lowering: `"native"` for an ONNX recurrent operator, `"loop"` for what the tracing makes of it.
+        lowering: `"native"` for an ONNX recurrent operator, `"loop"` for what the tracing makes of it, `"decode_loop"`
+            for a decoder, which no operator could be: what it attends to at a step depends on the step before.
         operators: Op type to number of nodes; empty for a loop.
         reason: Why so, in one line.
     """
@@ -68,6 +69,9 @@ def layer_note(layer: keras.Layer) -> LayerNote | None:
             return LayerNote(layer.name, type(layer).__name__, "native", operators, reason)
         parts = [layer.forward_layer, layer.backward_layer]
         return _combined(layer, parts, "the two directions differ: a node each")
+    if isinstance(layer, keras_seq.AttentionDecoder):
+        reason = "what a step reads depends on the step before; the loop's weights are constants"
+        return LayerNote(layer.name, type(layer).__name__, "decode_loop", {}, reason)
     if isinstance(layer, keras_seq.StackedRNN):
         return _combined(layer, layer.layers, "one node a layer")
     if not isinstance(layer, keras.layers.RNN):

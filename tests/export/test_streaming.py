@@ -12,8 +12,9 @@ from keras_seq.export.lowering.markers import Markers
 from keras_seq.export.lowering.trace import Trace
 from keras_seq.export.signature import model_signature
 from keras_seq.export.streaming import check_streamable
-from keras_seq.export.tracing import find_states, state_tensor_specs, traceable
+from keras_seq.export.tracing import find_states, model_endpoints
 from keras_seq.serving import Predictor, Stream
+from keras_seq.serving.tensor_spec import TensorSpec
 from tests.export.graphs import open_session, random_array, recurrent_nodes, with_random_weights
 from tests.export.kinds import OURS, STOCK
 from tests.export.models import FEATURES, TAGS, UNITS, VOCABULARY, signal_model, tagger
@@ -37,24 +38,14 @@ class Step:
         signature = model_signature(model)
         check_streamable(model, signature)
         self.states = find_states(model, signature)
+        outputs = keras.tree.flatten(model.output)
+        shapes = [("batch", *("time" if size is None else size for size in output.shape[1:])) for output in outputs]
+        specs = [TensorSpec(f"output_{index}", "float32", shape) for index, shape in enumerate(shapes)]
+        _, endpoint = model_endpoints(model, signature, specs, self.states, notes=[])
         trace = Trace(Markers(), streaming=True)
-        specs = [*signature.tensor_specs(), *state_tensor_specs(self.states)]
-        proto = onnx_graph.convert(traceable(model, signature, trace, self.states), specs, trace.markers)
-        self.count = len(proto.graph.output) - len(self.states)
-        sizes = [("batch", state.size) for state in self.states]
-        shapes = [
-            ("batch", *("time" if d is None else d for d in output.shape[1:]))
-            for output in keras.tree.flatten(model.output)
-        ]
-        self.graph = onnx_graph.finish(
-            proto,
-            "step",
-            [(spec.name, spec.shape) for spec in signature.inputs]
-            + [(state.name, size) for state, size in zip(self.states, sizes, strict=True)],
-            [(f"output_{i}", shape) for i, shape in enumerate(shapes)]
-            + [(state.next_name, size) for state, size in zip(self.states, sizes, strict=True)],
-        )
-
+        proto = onnx_graph.convert(endpoint.build(trace), endpoint.tensor_specs(), trace.markers)
+        self.count = len(specs)
+        self.graph = onnx_graph.finish(proto, "step", endpoint.input_shapes(), endpoint.output_shapes())
         self.session = open_session(self.graph)
 
     def run(self, inputs, bounds):
