@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,39 @@ def _rows(array: np.ndarray, lengths: np.ndarray, key: str, name: str) -> list[n
     return np.split(array, np.cumsum(lengths)[:-1])
 
 
+def read_options(given: Sequence[str]) -> dict[str, Any]:
+    """The options of a graph, as `--option` has them.
+
+    Args:
+        given: Texts of the form `name=value`; a value is a number, `true` or `false`.
+
+    Returns:
+        Name to value.
+
+    Raises:
+        CommandError: A text is not of that form, or a name is given twice.
+
+    Example:
+        >>> read_options(["alpha=0.6", "max_length=20"])
+        {'alpha': 0.6, 'max_length': 20}
+    """
+    options: dict[str, Any] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            number = json.loads(value)
+        except ValueError:
+            number = None
+        if not name or not isinstance(number, (bool, int, float)):
+            raise CommandError(
+                f"--option takes NAME=VALUE with a number, true or false, as alpha=0.6. Received: {text}."
+            )
+        if name in options:
+            raise CommandError(f"--option {name} is given twice.")
+        options[name] = number
+    return options
+
+
 def check_output_path(path: Path) -> None:
     """Checks, before anything runs, that an answer can be written to `path`.
 
@@ -151,10 +184,21 @@ def _nulls(value: Any) -> Any:
 def _flat(arrays: Arrays) -> dict[str, np.ndarray]:
     flat: dict[str, np.ndarray] = {}
     for name, value in arrays.items():
-        flat[name] = np.concatenate(value) if isinstance(value, list) else value
+        flat[name] = _end_to_end(value) if isinstance(value, list) else value
         if isinstance(value, list):
             flat[name + _LENGTHS] = np.array([len(row) for row in value])
     return flat
+
+
+def _end_to_end(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows as one array; further axes in which they differ are filled with zeros up to the longest."""
+    sizes = np.max([row.shape[1:] for row in rows], axis=0).astype(int)  # empty for rows of one axis
+    return np.concatenate(
+        [
+            np.pad(row, [(0, 0), *((0, most - size) for most, size in zip(sizes, row.shape[1:], strict=True))])
+            for row in rows
+        ]
+    )
 
 
 def _umask() -> int:

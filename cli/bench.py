@@ -7,7 +7,7 @@ import typer
 
 from keras_seq.cli.errors import CommandError
 from keras_seq.cli.model_file import check_model_file, load_model, missing_packages, require_export_extra
-from keras_seq.cli.options import BundlePath, Imports, Json, ReferenceModel
+from keras_seq.cli.options import BundlePath, Graph, Imports, Json, ReferenceModel
 from keras_seq.cli.output import print_json, print_table, progress
 from keras_seq.cli.quiet import import_tensorflow
 
@@ -15,6 +15,7 @@ from keras_seq.cli.quiet import import_tensorflow
 def bench(
     bundle: BundlePath,
     model: ReferenceModel = None,
+    graph: Graph = "model",
     batch: Annotated[str, typer.Option(metavar="SIZES", help="Batch sizes, with commas between.")] = "1,16",
     time: Annotated[str, typer.Option(metavar="STEPS", help="Numbers of time steps, with commas between.")] = "1,50",
     threads: Annotated[
@@ -28,13 +29,15 @@ def bench(
     """Time a bundle's graphs beside Keras, the SavedModel and Keras' own ONNX export.
 
     What is not installed, not in the bundle or not possible is left out, with the reason. All get the same random
-    inputs, and the largest difference from the bundle's own answer is shown. Speed drifts on shared machines: only the
-    ratios of one run mean something.
+    inputs, no longer than the graph allows, and the largest difference from the bundle's own answer is shown. Speed
+    drifts on shared machines: only the ratios of one run mean something.
     """
     batches, times = _sizes("--batch", batch), _sizes("--time", time)
     if model is not None:
         check_model_file(model)
         require_export_extra("running the Keras model")
+        if graph != "model":
+            raise CommandError(f"--model is compared with the graph model only. Leave --model or --graph {graph} out.")
     from keras_seq.cli.candidates import bundle_candidates, framework_candidates
     from keras_seq.cli.comparison import compare_candidates
     from keras_seq.serving.bundle import Bundle
@@ -42,19 +45,25 @@ def bench(
 
     threads = threads or cpu_quota()
     opened = Bundle.load(bundle)
-    candidates = bundle_candidates(opened, threads)
+    candidates = bundle_candidates(opened, threads, graph)
+    limit = opened.graph(graph).limits.get("time")
+    if limit is not None:
+        times = list(dict.fromkeys(min(steps, limit) for steps in times))
+    others: dict[str, Any] = {}
+    left_out: dict[str, str] = {}
     with progress() as say:
         loaded = None
-        if not missing_packages():
+        if graph == "model" and not missing_packages():
             os.environ["KERAS_BACKEND"] = "tensorflow"
             os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)  # read when TensorFlow first runs something
             import_tensorflow()
             if model is not None:
                 say(f"loading {model}")
                 loaded = load_model(model, imports or ())
-        others, left_out = framework_candidates(opened, loaded, threads, missing_packages(), say)
+        if graph == "model":  # the others run nothing else
+            others, left_out = framework_candidates(opened, loaded, threads, missing_packages(), say)
         results, failed = compare_candidates(
-            {**candidates, **others}, opened.graph("model").inputs, batches, times, rounds, say
+            {**candidates, **others}, opened.graph(graph).inputs, batches, times, rounds, say
         )
     left_out = {**left_out, **failed}
     if json:

@@ -23,22 +23,23 @@ _KERAS = "Keras, tf.function"
 _KERAS_ONNX = "Keras' own ONNX export"
 
 
-def bundle_candidates(bundle: Bundle, threads: int) -> dict[str, Run]:
+def bundle_candidates(bundle: Bundle, threads: int, graph: str = "model") -> dict[str, Run]:
     """The bundle's graphs, by name: through the runtime's classes, and through a session with default options.
 
     Args:
-        bundle: The bundle; it must have the graph `model`.
+        bundle: The bundle.
         threads: For each of them.
+        graph: Which graph to run; beside `model` its form for streams is run too. Options have their defaults.
 
     Raises:
         BundleError: There is no such graph, or it cannot be loaded.
     """
-    spec = bundle.graph("model")
+    spec = bundle.graph(graph)
     candidates = {
-        PREDICTOR: Predictor(bundle, num_threads=threads).predict,
+        PREDICTOR: Predictor(bundle, graph=graph, num_threads=threads).predict,
         _RAW: _session(str(bundle.file(spec.file)), threads, spec.input_names, spec.output_names),
     }
-    if "step" in bundle.manifest.graphs:
+    if graph == "model" and "step" in bundle.manifest.graphs:
         stream = Stream(bundle, num_threads=threads, keep_outputs=False)
 
         def feed(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

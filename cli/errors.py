@@ -18,6 +18,8 @@ _OPTIONS = {
     r"a wider `tolerance`": "larger --atol and --rtol",
     r"`keras_seq\.export\.export_model` wrote": "`keras-seq export` wrote",
     r"with 'onnx' among `formats`": "with onnx among --formats",
+    r"Give graph='generate'": "Give --graph generate",
+    r"make Predictor\(\.\.\., graph='generate'\) or a Generator": "give --graph generate",
 }
 _FROM_PYTHON = " No option of the command line says that: export from Python, with keras_seq.export.export_model."
 

@@ -24,6 +24,7 @@ Imports = Annotated[
         show_default=False,
     ),
 ]
+Graph = Annotated[str, typer.Option("--graph", metavar="NAME", help="Which of the bundle's graphs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Atol = Annotated[float, typer.Option("--atol", min=0.0, help="Allowed absolute difference.")]
 Rtol = Annotated[float, typer.Option("--rtol", min=0.0, help="Allowed difference, relative to the value.")]

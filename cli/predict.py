@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from keras_seq.cli.errors import CommandError
-from keras_seq.cli.options import BundlePath, Json
+from keras_seq.cli.options import BundlePath, Graph, Json
 from keras_seq.cli.output import print_json, print_line, print_table
 
 
@@ -22,26 +22,37 @@ def predict(
             "--output", "-o", metavar="FILE", help="Write the answer there: .npz or .json.", show_default=False
         ),
     ] = None,
+    graph: Graph = "model",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="One of the graph's options, such as alpha=0.6; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads; by default as many as the process may use.", show_default=False)
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run a bundle on arrays given by name, with ONNX Runtime and NumPy alone.
+    """Run a graph of a bundle on arrays given by name, with ONNX Runtime and NumPy alone.
 
     JSON holds an object, {"words": [[4, 8, 15], [16, 23]]}: nested lists by input name, rows of any length; with one
     input, the list alone will do. In .npz files, rows of different lengths lie end to end under NAME, and their lengths
-    under NAME.lengths.
+    under NAME.lengths. `keras-seq inspect` shows a graph's inputs and options.
     """
-    from keras_seq.cli.arrays import as_lists, check_output_path, read_arrays, write_arrays
+    from keras_seq.cli.arrays import as_lists, check_output_path, read_arrays, read_options, write_arrays
     from keras_seq.serving import Predictor
 
     if output is not None:
         check_output_path(output)
     if input == "-" and sys.stdin.isatty():
         raise CommandError("there is nothing to read. Give --input FILE, or pipe JSON into the command.")
-    with Predictor(bundle, num_threads=threads) as predictor:
-        answers = predictor.predict(read_arrays(input))
+    options = read_options(option or ())
+    with Predictor(bundle, graph=graph, num_threads=threads) as predictor:
+        answers = predictor.predict(read_arrays(input), options)
         specs = {spec.name: spec for spec in predictor.outputs}
     if output is not None:
         write_arrays(output, answers)
@@ -54,7 +65,7 @@ def predict(
     rows = []
     for name, answer in answers.items():
         ragged = isinstance(answer, list)
-        size = f"{len(answer)} rows of {', '.join(str(len(row)) for row in answer[:5])}" if ragged else answer.shape
+        size = f"{len(answer)} rows of {', '.join(_row_sizes(answer[:5]))}" if ragged else answer.shape
         rows.append([name, str(specs[name]), f"{size}{', …' if ragged and len(answer) > 5 else ''}"])
     print_table(str(output) if output is not None else f"outputs of {bundle}", ["output", "type", "size"], rows)
     if output is None:
@@ -63,6 +74,12 @@ def predict(
             print_line(name, style="bold")
             for row in answer if isinstance(answer, list) else [answer]:
                 print_line(_preview(row))
+
+
+def _row_sizes(rows) -> list[str]:
+    """The length of each row, or its shape where rows differ in more than their length."""
+    same = len({row.shape[1:] for row in rows}) == 1
+    return [str(len(row)) if same else "×".join(map(str, row.shape)) for row in rows]
 
 
 def _preview(array) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from keras_seq.cli.main import main
+from tests.serving.toy_decoder import write_decoder
 
 VOCABULARY, EMBEDDING, UNITS, TAGS = 23, 5, 7, 3
 METADATA = {"task": "tagging", "labels": ["A", "B", "C"]}
@@ -51,6 +52,12 @@ def bundle_path(tmp_path_factory):
     path = tmp_path_factory.mktemp("bundles") / "tagger"
     export_model(build_model(), path, streaming=True, metadata=METADATA)
     return path
+
+
+@pytest.fixture(scope="session")
+def decoder_path(tmp_path_factory):
+    """A bundle whose only graph is `generate`, made by hand."""
+    return write_decoder(tmp_path_factory.mktemp("bundles") / "dates")
 
 
 @pytest.fixture
