@@ -190,6 +190,10 @@ class AttentionDecoder(keras.layers.Layer):
         return self.attention is not None and self.attend == "after"
 
     @property
+    def _feeds_output(self) -> bool:
+        return self._attends_after and self.input_feeding
+
+    @property
     def state_sizes(self) -> dict[str, int]:
         """The names and sizes of the cells' states: what an initial state consists of."""
         return {
@@ -255,9 +259,20 @@ class AttentionDecoder(keras.layers.Layer):
             name: ops.cast(tensor, self.compute_dtype)
             for name, tensor in zip(self.state_names, cell_states, strict=True)
         }
-        if self._attends_after and self.input_feeding:
+        if self._feeds_output:
             state["attentional"] = ops.zeros((rows, self.output_size), self.compute_dtype)
         return state
+
+    def _whole_state(self, initial_state: Sequence[Tensor] | State | None, rows: int | Tensor) -> State:
+        if not isinstance(initial_state, dict):
+            return self.initial_state(initial_state, rows)
+        names = [*self.state_names, *(["attentional"] if self._feeds_output else [])]
+        if set(initial_state) != set(names):
+            raise ValueError(
+                f'A whole state of layer "{self.name}" must hold {", ".join(names)}. '
+                f"Received: {', '.join(initial_state) or 'nothing'}"
+            )
+        return {name: ops.cast(initial_state[name], self.compute_dtype) for name in names}
 
     def project_inputs(self, inputs: Tensor, dropout_masks: Any = None) -> Tensor:
         """The part of the first cell's step that depends on the inputs alone.
@@ -322,7 +337,7 @@ class AttentionDecoder(keras.layers.Layer):
                 output, memory, weights.attention, queries_per_source=queries_per_source
             )
             output = ops.tanh(ops.matmul(ops.concatenate([output, context], axis=-1), weights.attentional_kernel))
-            if self.input_feeding:
+            if self._feeds_output:
                 new_state["attentional"] = output
         return output, new_state, scores
 
@@ -362,7 +377,7 @@ class AttentionDecoder(keras.layers.Layer):
             memory_mask = backend.get_keras_mask(memory_values)
         memory, weights = self.prepare(memory_values, memory_mask), self.step_weights()
         rows = ops.shape(inputs)[0]
-        state = initial_state if isinstance(initial_state, dict) else self.initial_state(initial_state, rows)
+        state = self._whole_state(initial_state, rows)
         input_masks, dropout = self._dropout(rows, training)
         projected = self.project_inputs(inputs, input_masks)
         names = list(state)

@@ -98,8 +98,8 @@ class BahdanauAttention(MemoryAttention):
         return ops.expand_dims(keys if self.bias is None else keys + self.read(self.bias), axis=1)
 
     def step_weights(self) -> tuple[Tensor | None, ...]:
-        """The query kernel and the score kernel."""
-        return self.read(self.query_kernel), self.read(self.score_kernel)
+        """The query kernel, and the score kernel as a row."""
+        return self.read(self.query_kernel), ops.expand_dims(self.read(self.score_kernel), axis=0)
 
     def compare(
         self, query: Tensor, keys: Tensor, weights: tuple[Tensor | None, ...], queries_per_source: Any

@@ -111,10 +111,10 @@ class LuongAttention(MemoryAttention):
         return ops.transpose(keys, (0, 2, 1))
 
     def step_weights(self) -> tuple[Tensor | None, ...]:
-        """The query kernel and the score kernel of `"concat"`; otherwise nothing."""
+        """The query kernel and, as a row, the score kernel of `"concat"`; otherwise nothing."""
         if self.score != "concat":
             return ()
-        return self.read(self.query_kernel), self.read(self.score_kernel)
+        return self.read(self.query_kernel), ops.expand_dims(self.read(self.score_kernel), axis=0)
 
     def compare(
         self, query: Tensor, keys: Tensor, weights: tuple[Tensor | None, ...], queries_per_source: Any

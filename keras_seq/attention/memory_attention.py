@@ -117,7 +117,7 @@ class MemoryAttention(keras.layers.Layer):
         scores = ops.cast(scores if memory.valid is None else scores * memory.valid, self.compute_dtype)
         context = ops.matmul(scores, memory.values)  # (batch, queries_per_source, features)
         # The number of steps comes from the memory, not from the scores, so that it is known before a loop.
-        return _as_rows(context, context.shape[2]), _as_rows(scores, ops.shape(memory.values)[1])
+        return _as_rows(context, context.shape[2]), _as_rows(scores, _size(memory.values, 1))
 
     def call(
         self,
@@ -131,10 +131,10 @@ class MemoryAttention(keras.layers.Layer):
         if len(query.shape) == 2:
             context, scores = self.attend(query, memory)
         else:
-            queries = ops.shape(query)[1]
+            queries = _size(query, 1)
             context, scores = self.attend(_as_rows(query, query.shape[2]), memory, queries_per_source=queries)
             context = ops.reshape(context, (-1, queries, context.shape[-1]))
-            scores = ops.reshape(scores, (-1, queries, ops.shape(values)[1]))
+            scores = ops.reshape(scores, (-1, queries, _size(values, 1)))
         return (context, scores) if return_attention_scores else context
 
     @property
@@ -147,13 +147,19 @@ def _as_rows(tensor: Tensor, size: Any) -> Tensor:
     return ops.squeeze(tensor, axis=1) if tensor.shape[1] == 1 else ops.reshape(tensor, (-1, size))
 
 
+def _size(tensor: Tensor, axis: int) -> Any:
+    """A number where it is known, so that nothing is computed in a graph; otherwise a scalar tensor."""
+    size = tensor.shape[axis]
+    return ops.shape(tensor)[axis] if size is None else size
+
+
 def additive_scores(query: Tensor, keys: Tensor, score_kernel: Tensor, queries_per_source: Any) -> Tensor:
     """The scores v . tanh(query + key) for each query and each step.
 
     Args:
         query: `(batch * queries_per_source, units)`.
         keys: `(batch, 1, steps, units)`.
-        score_kernel: v, `(units,)`.
+        score_kernel: v as a row, `(1, units)`.
         queries_per_source: how many queries a row of the keys has.
 
     Returns:
@@ -164,5 +170,5 @@ def additive_scores(query: Tensor, keys: Tensor, score_kernel: Tensor, queries_p
     # The hidden layer as the second factor of a product of matrices: measured in ONNX Runtime, 1.8 times as fast for
     # many rows as `sum(hidden * v)`. A product of rank 4 by rank 2 is wrong in TensorFlow under oneDNN, and
     # `ops.matmul` goes round that with shapes computed in each step.
-    scores = ops.einsum("gu,nu->gn", ops.expand_dims(score_kernel, axis=0), ops.reshape(hidden, (-1, units)))
-    return ops.reshape(scores, (-1, queries_per_source, ops.shape(keys)[2]))
+    scores = ops.matmul(score_kernel, ops.transpose(ops.reshape(hidden, (-1, units))))
+    return ops.reshape(scores, (-1, queries_per_source, _size(keys, 2)))
