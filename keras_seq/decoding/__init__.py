@@ -2,6 +2,7 @@
 
 from keras_seq.decoding.beam_search import BeamSearch
 from keras_seq.decoding.decoding import Decoding
+from keras_seq.decoding.error_analysis import ErrorAnalysis, analyse_errors
 from keras_seq.decoding.generate import beam_search, generate, greedy, sample
 from keras_seq.decoding.greedy import Greedy
 from keras_seq.decoding.hypotheses import Hypotheses
@@ -13,10 +14,12 @@ from keras_seq.decoding.strategy import Strategy
 __all__ = [
     "BeamSearch",
     "Decoding",
+    "ErrorAnalysis",
     "Greedy",
     "Hypotheses",
     "Sampling",
     "Strategy",
+    "analyse_errors",
     "beam_search",
     "gather_rows",
     "generate",
