@@ -1,5 +1,5 @@
-"""What the demos that generate share: vocabularies, batches of pairs, training, decoding with an exported bundle.
+"""What the demos that generate share: vocabularies, batches of pairs, training, hypotheses for many sources.
 
-`vocabulary`, `padding` and `bundle` need no Keras and serve the programs that run without it; `batches`, `model` and
-`training` are for those that train.
+`vocabulary`, `padding` and `hypotheses` need no Keras and serve the programs that run without it; the others are for
+those that train.
 """

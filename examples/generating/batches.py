@@ -49,10 +49,21 @@ class PairBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
         batch = self.batches[index]
-        source, target_out = pad([self.sources[i] for i in batch]), pad([self.targets[i] for i in batch])
+        more_target, more_source = self._more_padding() if index == 0 else (0, 0)
+        source = pad([self.sources[i] for i in batch], more_source)
+        target_out = pad([self.targets[i] for i in batch], more_target)
         if self.source_dropout:
             hidden = (source > 0) & (self.random.random(source.shape) < self.source_dropout)
             source = np.where(hidden, np.int32(UNKNOWN_ID), source)
         target_in = np.concatenate([np.full_like(target_out[:, :1], START_ID), target_out[:, :-1]], axis=1)
         # The end token is nothing that a next one could follow.
         return (source, np.where(target_out > 0, target_in, 0)), target_out
+
+    def _more_padding(self) -> tuple[int, int]:
+        """One more column for the first batch where it is as wide as the second.
+
+        From the two, Keras decides which sizes may change from batch to batch, and fails at the first that does
+        although these had it in common.
+        """
+        first, second = (self.lengths[batch].max(axis=0) for batch in (self.batches * 2)[:2])
+        return tuple((first == second).astype(int))

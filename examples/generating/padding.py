@@ -7,20 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def pad(rows: Sequence[np.ndarray]) -> np.ndarray:
+def pad(rows: Sequence[np.ndarray], more: int = 0) -> np.ndarray:
     """Stacks rows of ids of differing lengths, zeros at the end.
 
     Args:
         rows: One array of ids a row.
+        more: How many further columns of zeros to add.
 
     Returns:
-        int32 `(rows, longest)`.
+        int32 `(rows, longest + more)`.
 
     Example:
         >>> pad([np.array([7]), np.array([4, 5])]).tolist()
         [[7, 0], [4, 5]]
     """
-    padded = np.zeros((len(rows), max(map(len, rows))), "int32")
+    padded = np.zeros((len(rows), max(map(len, rows)) + more), "int32")
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row
     return padded

@@ -50,3 +50,24 @@ def test_source_tokens_are_hidden_anew_each_time_and_padding_never_is(pairs):
     assert 0.2 < (first == UNKNOWN_ID).sum() / (first > 0).sum() < 0.6
     assert (first != second).any()
     np.testing.assert_array_equal(first > 0, second > 0)
+
+
+def test_keras_learns_from_the_first_batches_that_lengths_change(pairs):
+    """Keras takes a size that the first two batches have in common for fixed, and fails at a later one."""
+    import keras
+
+    class Sizes(keras.Layer):
+        def call(self, inputs):
+            source, target = inputs
+            return keras.ops.cast(target, "float32")[..., None] + keras.ops.cast(source, "float32")[:, :1, None]
+
+    sources = [np.full(2, 5, "int32")] * 6 + [np.full(9, 5, "int32")] * 3
+    targets = [np.full(3, 7, "int32")] * 6 + [np.full(8, 7, "int32")] * 3
+    batches = PairBatches(sources, targets, size=3)
+    batches.batches = [np.array([0, 1, 2]), np.array([3, 4, 5]), np.array([6, 7, 8])]
+    shapes = [batches[0][0][0].shape, batches[1][0][0].shape, batches[0][1].shape, batches[1][1].shape]
+    assert shapes == [(3, 3), (3, 2), (3, 4), (3, 3)]
+    source, target = keras.Input((None,), dtype="int32"), keras.Input((None,), dtype="int32")
+    model = keras.Model((source, target), Sizes()((source, target)))
+    model.compile(loss="mse")
+    assert np.isfinite(model.evaluate(batches, verbose=0))

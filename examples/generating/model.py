@@ -1,0 +1,53 @@
+"""The encoder-decoder of both demos."""
+
+from __future__ import annotations
+
+import keras_seq
+from generating.vocabulary import END_ID, START_ID
+
+
+def build_model(
+    source_size: int,
+    target_size: int,
+    *,
+    units: int,
+    embedding_dim: int,
+    dropout: float = 0.0,
+    attention: bool = True,
+    max_source_length: int | None = None,
+    name: str | None = None,
+) -> keras_seq.Seq2Seq:
+    """Builds a model that reads the source in both directions, and writes the target with an eye on it.
+
+    Args:
+        source_size: How many tokens sources are made of.
+        target_size: How many tokens targets are made of.
+        units: The units of the decoder; each direction of the encoder has half as many.
+        embedding_dim: The size of the tokens' vectors.
+        dropout: The share of features dropped while training.
+        attention: Whether the decoder attends to the source, as Bahdanau et al. 2015 do. Without it all that it
+            knows of the source is the state it begins with, as in Sutskever et al. 2014.
+        max_source_length: The longest source.
+        name: The model's name.
+
+    Returns:
+        A model from ids to the logits of ids.
+    """
+    encoder = keras_seq.Bidirectional(
+        keras_seq.LSTM(units // 2, return_sequences=attention, return_state=True), name="encoder"
+    )
+    decoder = keras_seq.AttentionDecoder(
+        keras_seq.LSTMCell(units), keras_seq.BahdanauAttention(units) if attention else None, name="decoder"
+    )
+    return keras_seq.Seq2Seq(
+        encoder,
+        decoder,
+        source_vocabulary_size=source_size,
+        target_vocabulary_size=target_size,
+        embedding_dim=embedding_dim,
+        dropout=dropout,
+        start_id=START_ID,
+        end_id=END_ID,
+        max_source_length=max_source_length,
+        name=name,
+    )
