@@ -86,6 +86,7 @@ class MemoryAttention(keras.layers.Layer):
         if mask is None:
             return Memory(values, keys)
         valid = ops.cast(ops.expand_dims(mask, axis=1), self._softmax_dtype)
+        values = values * ops.cast(ops.expand_dims(mask, axis=2), values.dtype)
         return Memory(values, keys, bias=(1.0 - valid) * MASK_BIAS, valid=valid)
 
     def attend(
@@ -111,11 +112,11 @@ class MemoryAttention(keras.layers.Layer):
         weights = self.step_weights() if weights is None else weights
         scores = self.compare(ops.cast(query, self.compute_dtype), memory.keys, weights, queries_per_source)
         scores = ops.cast(scores, self._softmax_dtype)
-        # The bias is finite and multiplying comes after it: infinities would make NaN of a row without a valid step,
-        # here in the gradient and in an exported graph already in the value.
+        # The bias is finite: infinities would make NaN of a row without a valid step, here in the gradient and in an
+        # exported graph already in the value. Such a row has even scores over values that are zero.
         scores = ops.softmax(scores if memory.bias is None else scores + memory.bias, axis=-1)
+        context = ops.matmul(ops.cast(scores, self.compute_dtype), memory.values)
         scores = ops.cast(scores if memory.valid is None else scores * memory.valid, self.compute_dtype)
-        context = ops.matmul(scores, memory.values)  # (batch, queries_per_source, features)
         # The number of steps comes from the memory, not from the scores, so that it is known before a loop.
         return _as_rows(context, context.shape[2]), _as_rows(scores, _size(memory.values, 1))
 
