@@ -77,7 +77,7 @@ def convert(function: Callable, specs: Sequence[tf.TensorSpec], markers: Markers
         patch_tf2onnx()
     traced = tf.function(function, autograph=False, input_signature=list(specs))
     with _quiet("tf2onnx") as errors:
-        traced.get_concrete_function()  # here, so that errors of the model itself reach the user as they are
+        concrete = traced.get_concrete_function()  # here, so that errors of the model itself reach the user as they are
         try:
             proto, _ = tf2onnx.convert.from_function(
                 traced, input_signature=list(specs), opset=OPSET, custom_op_handlers=markers.handlers()
@@ -89,6 +89,7 @@ def convert(function: Callable, specs: Sequence[tf.TensorSpec], markers: Markers
     if unknown:
         details = "; ".join(dict.fromkeys(errors)) or "the converter gave no reason"
         raise ExportError(f"these operations of the model have no ONNX form: {', '.join(unknown)} ({details[:500]}).")
+    _bind_captured(proto.graph, concrete)
     optimise(proto)
     return proto
 
@@ -159,6 +160,19 @@ def loop_body_nodes(proto: onnx.ModelProto) -> int:
     """How many nodes the bodies of the graph's loops have: what is done again at every step."""
     bodies = [body for node in _nodes(proto.graph) if node.op_type in ("Loop", "Scan") for body in _subgraphs(node)]
     return sum(len(list(_nodes(body))) for body in bodies)
+
+
+def _bind_captured(graph: onnx.GraphProto, concrete) -> None:
+    """Makes constants of the tensors that the traced function found in its surroundings; the converter makes inputs."""
+    found = concrete.captured_inputs
+    values = (
+        {inner.name: outer for inner, outer in zip(concrete.inputs[-len(found) :], found, strict=True)} if found else {}
+    )
+    for position in range(len(graph.input) - 1, -1, -1):
+        name = graph.input[position].name
+        if name in values:
+            graph.initializer.append(onnx.numpy_helper.from_array(values[name].numpy(), name))
+            del graph.input[position]
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

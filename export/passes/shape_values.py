@@ -32,7 +32,7 @@ def dimension(value: str, axis: int, index: GraphIndex) -> Dimension:
     """The size of a value along an axis, told by the first value that has it.
 
     Sizes come through operations element by element, sums and products with constants that have fewer axes, products
-    with a matrix, and `Transpose`.
+    with a matrix, `Transpose`, and a `Slice` of another axis or in reverse.
     """
     while (node := index.producer(value)) is not None and not node.domain:
         shape = index.shape(value)
@@ -50,9 +50,25 @@ def dimension(value: str, axis: int, index: GraphIndex) -> Dimension:
             if len(constants) != 1 or len(index.shape(node.input[constants[0]])) >= len(shape) - axis:
                 break
             value = node.input[1 - constants[0]]
+        elif node.op_type == "Slice" and shape is not None and _keeps_size(node, axis, len(shape), index):
+            value = node.input[0]
         else:
             break
     return Dimension(value, axis)
+
+
+def _keeps_size(node: onnx.NodeProto, axis: int, rank: int, index: GraphIndex) -> bool:
+    """Whether a `Slice` leaves an axis as long as it was: it cuts others, or turns this one round."""
+    bounds = [index.integers(name) for name in node.input[1:]]
+    if len(bounds) < 3 or None in bounds:
+        return False
+    starts, ends, axes = bounds[:3]
+    axes = [cut % rank for cut in axes]
+    if axis not in axes:
+        return True
+    i = axes.index(axis)
+    step = bounds[3][i] if len(bounds) > 3 else 1
+    return starts[i] == step == -1 and ends[i] <= -(10**9)
 
 
 def shape_value(name: str, index: GraphIndex) -> list[int | Dimension] | None:

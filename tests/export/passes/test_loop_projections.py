@@ -7,6 +7,7 @@ from keras_seq.export.passes.dead_code import dead_code
 from keras_seq.export.passes.graph_index import GraphIndex
 from keras_seq.export.passes.identities import identities
 from keras_seq.export.passes.loop_projections import loop_projections
+from keras_seq.export.passes.outer_constants import outer_constants
 from tests.export.passes.loops import bodies, check_same, copy_of, main, model_of, random_array
 
 STEPS, BATCH, FEATURES, UNITS = 5, 2, 3, 7
@@ -55,6 +56,17 @@ def test_product_and_bias_move(steps):
     assert main(after) == ["Shape", "Gather", "MatMul", "Add", "Loop"]
     assert bodies(after) == [["Gather", "Add", "Tanh", "Identity"]]
     check(before, after, steps)
+
+
+def test_input_read_backwards():
+    ends = "first = Constant<value_ints = [-1]>() far = Constant<value_ints = [-2000000000]>() "
+    axis = "start = Constant<value_ints = [0]>() "
+    trips = f"Shape(x) t = Gather(sizes, none) {ends}{axis} y = Slice(x, first, far, start, first)"
+    before = looped(trips=trips, step="x_i = Gather(y, i)")
+    outer_constants(before.graph)
+    total, after = moved(before)
+    assert total == 2
+    check(before, after)
 
 
 STAYING = {
