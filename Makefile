@@ -19,7 +19,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-tensorflow test-jax test-all bench lint format venv
+.PHONY: help demo demo-dates demo-translate test test-tensorflow test-jax test-all bench lint format venv
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -27,6 +27,12 @@ help: ## Show this list
 
 demo: $(INSTALLED) ## Train a tagger, export it, verify it, time it, run it; DATA=folder for CoNLL-U files
 	@$(BIN)/python examples/tag.py --out "$(OUT)" $(if $(DATA),--data "$(DATA)")
+
+demo-dates: $(INSTALLED) ## Learn to read dates in 34 languages, export with the beam search inside, read without Keras
+	@$(BIN)/python examples/dates.py
+
+demo-translate: $(INSTALLED) ## Learn to translate; BLEU, beam search, error analysis; DATA=folder for pairs of sentences
+	@$(BIN)/python examples/translate.py $(if $(DATA),--data "$(DATA)")
 
 test: lint test-tensorflow test-jax ## Lint, all tests under TensorFlow, a short pass under JAX
 
