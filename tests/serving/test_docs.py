@@ -1,4 +1,4 @@
-"""The Python blocks of docs/runtime.md run, one after the other, on the toy bundle."""
+"""The Python blocks of docs/runtime.md run, one after the other, on the toy bundles."""
 
 import re
 import shutil
@@ -7,13 +7,14 @@ from pathlib import Path
 PAGE = Path(__file__).parents[2] / "docs" / "runtime.md"
 
 
-def test_the_page_runs(masked_path, tmp_path, monkeypatch):
+def test_the_page_runs(masked_path, decoder_path, tmp_path, monkeypatch):
     shutil.copytree(masked_path, tmp_path / "out" / "tagger")
+    shutil.copytree(decoder_path, tmp_path / "out" / "dates")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 3
+    assert len(blocks) == 5
     names: dict = {}
     for block in blocks:
         exec(compile(block, str(PAGE), "exec"), names)
-    names["predictor"].close()
-    names["stream"].close()
+    for name in ("predictor", "stream", "generator", "decoder"):
+        names[name].close()
