@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from date_reading.source import source_tokens
 from date_reading.table import Row, read_rows
@@ -106,13 +108,16 @@ def serve(bundle: Path, rows: Sequence[Row], shown: int, picture: Path | None, c
 
 def print_readings(console: Console, examples: Sequence[tuple[Row, str, Generated]], target: Vocabulary) -> None:
     """Prints dates as written and as read, with the reading that came second."""
-    table = Table("language", "written", "read", "meant", "second reading", title="Dates", title_justify="left")
+    table = Table("language", "written", "read", "meant", title="Dates", title_justify="left")
+    table.add_column("second reading")
+    table.add_column("its share", justify="right")
     for row, text, generated in examples:
         style = "bold red" if row.iso and row.iso != text else ""
-        second = "".join(target.decode(generated.ids[1])) if len(generated.ids) > 1 else ""
-        odds = f"{second}  {np.exp(generated.log_probs[1]):.0e}" if second else ""
         meant = "" if not row.iso else "the same" if row.iso == text else row.iso
-        table.add_row(row.language, row.text, f"[{style}]{text}[/]" if style else text, meant, odds)
+        second, share = "", ""
+        if len(generated.ids) > 1:
+            second, share = "".join(target.decode(generated.ids[1])), f"{np.exp(generated.log_probs[1]):.2%}"
+        table.add_row(row.language, escape(row.text), Text(text, style), meant, second, share)
     console.print(table)
 
 

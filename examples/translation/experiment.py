@@ -1,0 +1,96 @@
+"""One model from the first step to its translations: built, trained, and searched in several ways."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from rich.console import Console
+from tag import heading
+
+import keras_seq
+from generating.batches import PairBatches
+from generating.hypotheses import Generated, generate
+from generating.model import build_model
+from generating.training import train
+from translation.corpus import Judged, PairCorpus
+from translation.texts import Texts
+
+
+def build(texts: Texts, options: argparse.Namespace, max_source_length: int, *, attention: bool) -> keras_seq.Seq2Seq:
+    """Builds a translator; the same seed gives both kinds their first weights."""
+    keras.utils.set_random_seed(options.seed)
+    return build_model(
+        len(texts.source),
+        len(texts.target),
+        units=options.units,
+        embedding_dim=options.units // 2,
+        dropout=options.dropout,
+        attention=attention,
+        max_source_length=max_source_length,
+        name="translator" if attention else "plain_translator",
+    )
+
+
+def train_on(
+    model: keras_seq.Seq2Seq, texts: Texts, corpus: PairCorpus, options: argparse.Namespace, console: Console
+) -> None:
+    """Trains a translator; the held-out loss that is shown is that of the first reference of each sentence."""
+    heading(console, "Train")
+    held_out = [(judged.source, judged.references[0]) for judged in corpus.dev]
+    batches, validation = (
+        PairBatches(
+            [texts.encode_source(source) for source, _ in pairs],
+            [texts.encode_target(target) for _, target in pairs],
+            size,
+            source_dropout=source_dropout,
+            seed=options.seed,
+        )
+        for pairs, size, source_dropout in ((corpus.train, 64, 0.05), (held_out, 256, 0.0))
+    )
+    begin = time.perf_counter()
+    train(
+        model,
+        batches,
+        console,
+        epochs=options.epochs,
+        seconds=options.seconds,
+        validation=validation,
+        learning_rate=2e-3,
+        label_smoothing=0.1,
+    )
+    console.print(f"{model.count_params():,} parameters, {time.perf_counter() - begin:.0f} s")
+
+
+def search_all(
+    model: keras_seq.Seq2Seq, texts: Texts, dev: Sequence[Judged], beam: keras_seq.BeamSearch
+) -> dict[str, list[Generated]]:
+    """Translates with greedy search, and with beam search without and with length normalisation.
+
+    Args:
+        model: The translator.
+        texts: Its words.
+        dev: The sentences.
+        beam: The beam search with length normalisation.
+
+    Returns:
+        By the name of the search, what it found for each sentence.
+    """
+    limits = {"max_length": beam.max_length, "min_length": beam.min_length, "banned_ids": beam.banned_ids}
+    searches = {
+        "greedy": keras_seq.Greedy(**limits),
+        f"beam {beam.num_beams}, alpha 0": beam.replace(alpha=0.0),
+        f"beam {beam.num_beams}, alpha {beam.alpha:g}": beam,
+    }
+    sources = [texts.encode_source(judged.source) for judged in dev]
+    return {name: generate(_caller(model, search), sources) for name, search in searches.items()}
+
+
+def _caller(model: keras_seq.Seq2Seq, search: keras_seq.Strategy):
+    def call(source: np.ndarray) -> dict[str, np.ndarray]:
+        return model.generate(source, search)._asdict()
+
+    return call
