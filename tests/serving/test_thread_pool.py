@@ -70,7 +70,7 @@ print(json.dumps({
         masked_path,
     )
     assert found["shared"] == [True] * 7
-    assert found["more_threads"] == 0
+    assert found["more_threads"] <= 0  # less where a thread of the executor had not quite ended before
     assert found["same"]
     assert found["repr"].endswith(", 3 shared threads>")
     assert found["again"] == [True, True]
