@@ -7,7 +7,8 @@
         return And(Less(t', n), more), t', h'
 
 1. A state that starts at 0 and grows by 1 is the number of the iteration, which ONNX hands to the body; whoever reads
-   the state reads that. Refused where the state's final value is read: nothing else knows it.
+   the state reads that. Its final value is the number of values that the loop has collected. Refused where the final
+   value is read, but nothing is collected: then nothing else knows it.
 2. A condition that the counter has not reached a bound that stands outside becomes the loop's trip count. Let k be 1
    for a counter already raised and 0 otherwise. After iteration i the loop goes on if i + k < n, which means that
    iteration i + 1 takes place if i + 1 < n + 1 - k. The first iteration takes place if c0 says so, whatever n is. Both
@@ -25,7 +26,7 @@ import onnx
 from onnx import TensorProto
 
 from keras_seq.export.passes.graph_index import GraphIndex
-from keras_seq.export.passes.loop_states import LoopStates
+from keras_seq.export.passes.loop_states import LoopStates, State
 from keras_seq.export.passes.scopes import graphs
 
 __all__ = ["loop_counters"]
@@ -54,9 +55,9 @@ def loop_counters(index: GraphIndex) -> int:
 def _counters(loop: LoopStates, index: GraphIndex) -> int:
     iteration, count = loop.body.input[0].name, 0
     for state in loop.states():
-        if index.integers(state.initial) != [0] or (state.final and index.uses[state.final]):
+        if index.integers(state.initial) != [0] or index.tensor(state.initial).dims:
             continue
-        if index.tensor(state.initial).dims or not _is_raised(state.after, state.before, index):
+        if not _is_raised(state.after, state.before, index) or not _final_is_known(loop, state, index):
             continue
         readers = index.consumers(state.before)
         number = iteration
@@ -68,6 +69,26 @@ def _counters(loop: LoopStates, index: GraphIndex) -> int:
                     index.rewire(reader, graph, position, number)
         count += 1
     return count
+
+
+def _final_is_known(loop: LoopStates, state: State, index: GraphIndex) -> bool:
+    """Lets whoever reads a counter's final value read another one instead, if there is one."""
+    if not state.final or not index.uses[state.final]:
+        return True
+    collected = [outer for _, outer in loop.scanned_outputs() if outer and index.uses[outer]]
+    if not collected or state.final in index.outputs:
+        return False
+    dtype, name = index.dtype(state.initial), index.names.fresh(f"{state.final}/steps")
+    zero = index.add_constant(np.array(0, "int64"), "first")
+    for op_type, source, made in (("Cast", "count", ""), ("Gather", "sizes", "count"), ("Shape", "", "sizes")):
+        inputs = [f"{name}/{source}" if source else collected[0], *([zero] if op_type == "Gather" else [])]
+        attributes = {"to": dtype} if op_type == "Cast" else {}
+        index.insert_after(collected[0], op_type, inputs, [f"{name}/{made}" if made else name], **attributes)
+    for reader, graph in index.consumers(state.final):
+        for position, read in enumerate(reader.input):
+            if read == state.final:
+                index.rewire(reader, graph, position, name)
+    return True
 
 
 def _is_raised(name: str, by_one: str, index: GraphIndex) -> bool:

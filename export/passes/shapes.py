@@ -57,11 +57,18 @@ def slice_bounds(node: onnx.NodeProto, index: GraphIndex) -> dict[int, tuple[int
 
 
 def _whole_slice(node: onnx.NodeProto, graph: onnx.GraphProto, index: GraphIndex) -> bool:
-    bounds = slice_bounds(node, index) if node.op_type == "Slice" else None
-    if bounds is None:
+    if node.op_type != "Slice":
         return False
     shape = index.shape(node.input[0])
-    if not all(whole_axis(start, end, shape[axis]) for axis, (start, end) in bounds.items()):
+    if shape is None:  # then only what takes all, however long it is
+        bounds = [index.integers(name) for name in node.input[1:] if name]
+        if None in bounds or (len(bounds) == 4 and set(bounds[3]) != {1}):
+            return False
+        whole = all(whole_axis(start, end, None) for start, end in zip(*bounds[:2], strict=True))
+    else:
+        bounds = slice_bounds(node, index)
+        whole = bounds is not None and all(whole_axis(*bound, shape[axis]) for axis, bound in bounds.items())
+    if not whole:
         return False
     return index.become(node, graph, "Identity", [node.input[0]])
 

@@ -104,6 +104,31 @@ def test_counter_whose_final_value_is_read_stays():
     check_same(before, after, *feeds("int64"))
 
 
+def test_final_value_is_the_number_of_collected_values():
+    before = model_of(
+        """
+        steps (int64 n, bool go, float[3] h0) => (float[3] h, float[k,3] all, int32 twice) {
+            zero = Constant<value = int32 {0}>()
+            one = Constant<value = int32 {1}>()
+            last, h, all = Loop<body = inner (int64 i, bool c, int32 t, float[3] s)
+                => (bool c2, int32 t2, float[3] s2, float[3] out) {
+                t2 = Add(t, one)
+                step = Cast<to = 1>(t)
+                s2 = Add(s, step)
+                out = Neg(s2)
+                c2 = Identity(c)
+            }>(n, go, zero, h0)
+            twice = Add(last, last)
+        }
+        """
+    )
+    count, after = counted(before)
+    assert count == 1
+    assert len(loop_of(after).input) == 3
+    feed = {"go": np.array(True), "h0": random_array(3)}
+    check_same(before, after, *({"n": np.array(n), **feed} for n in (0, 1, 4)))
+
+
 REFUSALS = {
     "bound made in the body": {"bound": "grown", "body": ""},
     "another comparison": {"condition": "low", "body": "low = LessOrEqual(t2, n)"},
