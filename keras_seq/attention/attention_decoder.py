@@ -1,48 +1,19 @@
 """A recurrent decoder that attends to a memory at each step."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops, tree
 from keras.src import backend
 
+from keras_seq.attention.decoder_arguments import check_arguments, check_cells
+from keras_seq.attention.decoder_loop import run_decoder
+from keras_seq.attention.decoder_step import CellDropout, CellWeights, Feedback, State, StepWeights
 from keras_seq.attention.memory import Memory
 from keras_seq.attention.memory_attention import MemoryAttention
 from keras_seq.recurrent.cell import StepCell, Tensor, gate_matmul
 from keras_seq.recurrent.layer import as_time_mask
-from keras_seq.recurrent.loop import run_loop
-
-ATTEND = ("before", "after")
-State = dict[str, Tensor]
-Feedback = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-
-
-class CellWeights(NamedTuple):
-    """The weights of one cell in a step.
-
-    Of the first cell, whose inputs are projected before the step, `kernel` is the part for what is fed to it at the
-    step, if anything is, and `bias` is `None`.
-    """
-
-    kernel: Tensor | None
-    bias: Tensor | None
-    recurrent: tuple[Tensor | None, ...]
-
-
-class CellDropout(NamedTuple):
-    """The dropout masks of one cell in a step; of the first cell `inputs` is the part for what is fed to it."""
-
-    inputs: Any = None
-    recurrent: Any = None
-
-
-class StepWeights(NamedTuple):
-    """What `AttentionDecoder.step` needs of the weights."""
-
-    cells: tuple[CellWeights, ...]
-    attention: tuple[Tensor | None, ...]
-    attentional_kernel: Tensor | None
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
@@ -136,7 +107,7 @@ class AttentionDecoder(keras.layers.Layer):
         **kwargs: Any,
     ):
         cells = list(cell) if isinstance(cell, (list, tuple)) else [cell]
-        _check_cells(cells)
+        check_cells(cells)
         kwargs.setdefault("dtype", cells[0].dtype_policy)
         super().__init__(**kwargs)
         self.cells = cells
@@ -146,52 +117,21 @@ class AttentionDecoder(keras.layers.Layer):
         self.attention_units = attention_units
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True
-        self._check_arguments()
+        check_arguments(self)
         self.attentional_kernel = None
         self.output_size = cells[-1].units
-        if self._attends_after:
+        if self.attends_after:
             self.output_size = attention_units or self.output_size
 
-    def _check_arguments(self) -> None:
-        if self.attend not in ATTEND:
-            raise ValueError(f"`attend` must be one of {', '.join(ATTEND)}. Received: attend={self.attend!r}")
-        if self.attention is not None and not isinstance(self.attention, MemoryAttention):
-            raise TypeError(
-                "`attention` must be a keras_seq.MemoryAttention, such as BahdanauAttention, or None. "
-                f"Received: attention={self.attention!r}"
-            )
-        if not self._attends_after:
-            if self.attention_units is not None:
-                raise ValueError(
-                    '`attention_units` goes with an attention and attend="after" alone; otherwise the output is the '
-                    f"state of the last cell. Received: attention_units={self.attention_units}"
-                )
-            if not self.input_feeding:
-                raise ValueError(
-                    '`input_feeding=False` goes with an attention and attend="after" alone: with attend="before" the '
-                    "context is what the cell reads."
-                )
-        elif self.attention_units is not None and (
-            not isinstance(self.attention_units, int) or self.attention_units < 1
-        ):
-            raise ValueError(
-                f"`attention_units` must be a positive integer. Received: attention_units={self.attention_units!r}"
-            )
-        parts = [*self.cells, *([] if self.attention is None else [self.attention])]
-        if {part.compute_dtype for part in parts} != {self.compute_dtype}:
-            dtypes = ", ".join(f"{part.name}: {part.compute_dtype}" for part in parts)
-            raise ValueError(
-                f'Layer "{self.name}" computes in {self.compute_dtype}, and so must its parts. Received: {dtypes}. '
-                "Give all the same `dtype`."
-            )
-
     @property
-    def _attends_after(self) -> bool:
+    def attends_after(self) -> bool:
+        """Whether an attention comes behind the cells."""
         return self.attention is not None and self.attend == "after"
 
     @property
-    def _feeds_output(self) -> bool:
-        return self._attends_after and self.input_feeding
+    def feeds_output(self) -> bool:
+        """Whether each step reads the output of the one before."""
+        return self.attends_after and self.input_feeding
 
     @property
     def state_sizes(self) -> dict[str, int]:
@@ -217,7 +157,7 @@ class AttentionDecoder(keras.layers.Layer):
             if not self.attention.built:
                 self.attention.build((None, units), memory_values_shape)
             fed = memory_values_shape[-1]
-        if self._attends_after:
+        if self.attends_after:
             self.attentional_kernel = self.add_weight(
                 shape=(units + memory_values_shape[-1], self.output_size),
                 name="attentional_kernel",
@@ -228,6 +168,11 @@ class AttentionDecoder(keras.layers.Layer):
         for cell in self.cells:
             if not cell.built:
                 cell.build((None, size))
+            if cell.kernel.shape[0] != size:
+                raise ValueError(
+                    f'Cell "{cell.name}" of layer "{self.name}" has to read {size} features, but was built for '
+                    f"{cell.kernel.shape[0]}. Give the decoder a cell of its own."
+                )
             size = cell.units
         self.built = True
 
@@ -255,18 +200,22 @@ class AttentionDecoder(keras.layers.Layer):
                 f'The initial state of layer "{self.name}" must hold {len(self.state_names)} states, in the order '
                 f"{', '.join(self.state_names)}. Received: {len(cell_states)}"
             )
-        state = {
-            name: ops.cast(tensor, self.compute_dtype)
-            for name, tensor in zip(self.state_names, cell_states, strict=True)
-        }
-        if self._feeds_output:
+        state = {}
+        for (name, size), tensor in zip(self.state_sizes.items(), cell_states, strict=True):
+            state[name] = ops.cast(tensor, self.compute_dtype)
+            if tuple(state[name].shape)[1:] != (size,):
+                raise ValueError(
+                    f'State {name} of layer "{self.name}" must have the shape (rows, {size}). '
+                    f"Received: {tuple(state[name].shape)}"
+                )
+        if self.feeds_output:
             state["attentional"] = ops.zeros((rows, self.output_size), self.compute_dtype)
         return state
 
     def _whole_state(self, initial_state: Sequence[Tensor] | State | None, rows: int | Tensor) -> State:
         if not isinstance(initial_state, dict):
             return self.initial_state(initial_state, rows)
-        names = [*self.state_names, *(["attentional"] if self._feeds_output else [])]
+        names = [*self.state_names, *(["attentional"] if self.feeds_output else [])]
         if set(initial_state) != set(names):
             raise ValueError(
                 f'A whole state of layer "{self.name}" must hold {", ".join(names)}. '
@@ -332,12 +281,12 @@ class AttentionDecoder(keras.layers.Layer):
         if fed is not None:
             projected = projected + gate_matmul(fed, weights.cells[0].kernel, dropout[0].inputs)
         output, new_state = self._run_cells(projected, state, weights.cells, dropout)
-        if self._attends_after:
+        if self.attends_after:
             context, scores = self.attention.attend(
                 output, memory, weights.attention, queries_per_source=queries_per_source
             )
             output = ops.tanh(ops.matmul(ops.concatenate([output, context], axis=-1), weights.attentional_kernel))
-            if self._feeds_output:
+            if self.feeds_output:
                 new_state["attentional"] = output
         return output, new_state, scores
 
@@ -375,45 +324,27 @@ class AttentionDecoder(keras.layers.Layer):
         mask = backend.get_keras_mask(inputs) if mask is None else mask
         if memory_mask is None and memory_values is not None:
             memory_mask = backend.get_keras_mask(memory_values)
-        memory, weights = self.prepare(memory_values, memory_mask), self.step_weights()
+        memory = self.prepare(memory_values, memory_mask)
         rows = ops.shape(inputs)[0]
         state = self._whole_state(initial_state, rows)
         input_masks, dropout = self._dropout(rows, training)
-        projected = self.project_inputs(inputs, input_masks)
-        names = list(state)
-        scores_size = ops.shape(memory.values)[1] if return_attention_scores else 0
-        gates = projected.shape[-1]
-        if feedback is not None:
-            positions = ops.arange(ops.shape(inputs)[1], dtype="float32")[None, :, None]
-            positions = ops.broadcast_to(positions, (rows, ops.shape(inputs)[1], 1))
-            projected = ops.concatenate([ops.cast(projected, "float32"), positions], axis=-1)
-
-        def step(projected: Tensor, carried: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-            record, *states = carried
-            if feedback is not None:
-                position = ops.cast(projected[0, gates], "int32")
-                projected = ops.cast(projected[:, :gates], self.compute_dtype)
-                own, chosen = feedback(record[:, : self.output_size], position)
-                projected = ops.where(ops.logical_and(chosen, position > 0), own, projected)
-            output, new_state, scores = self.step(
-                projected, dict(zip(names, states, strict=True)), memory, weights, dropout=dropout
-            )
-            record = ops.concatenate([output, scores], axis=-1) if return_attention_scores else output
-            return record, [record, *(new_state[name] for name in names)]
-
-        # What a step returns is carried along too: `feedback` wants it, and the loop an output like its first state.
-        record = ops.zeros((rows, self.output_size + scores_size), self.compute_dtype)
-        carried = [record, *state.values()]
-        _, records, (_, *states) = run_loop(step, projected, carried, as_time_mask(mask))
-        results = [records[..., : self.output_size]]
-        if return_state:
-            results.append(dict(zip(names, states, strict=True)))
-        if return_attention_scores:
-            results.append(records[..., self.output_size :])
-        return tuple(results) if len(results) > 1 else results[0]
+        outputs, state, scores = run_decoder(
+            self,
+            self.project_inputs(inputs, input_masks),
+            state,
+            memory,
+            as_time_mask(mask),
+            dropout=dropout,
+            feedback=feedback,
+            return_attention_scores=return_attention_scores,
+        )
+        results = [outputs, *([state] if return_state else []), *([scores] if return_attention_scores else [])]
+        return tuple(results) if len(results) > 1 else outputs
 
     def _dropout(self, rows: int | Tensor, training: bool | None) -> tuple[Any, list[CellDropout] | None]:
         """The masks of the inputs, and those of each cell in a step."""
+        if not training:
+            return None, None
         input_masks, dropout = None, []
         for index, cell in enumerate(self.cells):
             template = ops.zeros((rows, cell.kernel.shape[0]), self.compute_dtype)
@@ -460,14 +391,3 @@ class AttentionDecoder(keras.layers.Layer):
         cells = [keras.saving.deserialize_keras_object(cell, custom_objects=custom_objects) for cell in config["cell"]]
         attention = keras.saving.deserialize_keras_object(config["attention"], custom_objects=custom_objects)
         return cls(**{**config, "cell": cells, "attention": attention})
-
-
-def _check_cells(cells: list[Any]) -> None:
-    if not cells:
-        raise ValueError("`cell` must be a cell or a list of at least one. Received an empty list.")
-    for index, cell in enumerate(cells):
-        if not isinstance(cell, StepCell):
-            raise TypeError(
-                "`cell` must be a keras_seq cell, such as GRUCell or LSTMCell, or a list of them; Keras' own cells "
-                f"and layers have no `step`. Received: cell {index} is {cell!r}"
-            )

@@ -79,7 +79,15 @@ class MemoryAttention(keras.layers.Layer):
         Args:
             values: `(batch, steps, features)`.
             mask: booleans `(batch, steps)`, `False` at the steps to leave out; `None` where all are valid.
+
+        Raises:
+            ValueError: for values with another number of axes.
         """
+        if len(values.shape) != 3:
+            raise ValueError(
+                f'Layer "{self.name}" attends to values of (batch, steps, features), such as the outputs of an encoder '
+                f"with return_sequences=True. Received: values of shape {tuple(values.shape)}"
+            )
         values = ops.cast(values, self.compute_dtype)
         keys = self.project_keys(values)
         mask = as_time_mask(mask)
@@ -128,6 +136,11 @@ class MemoryAttention(keras.layers.Layer):
         return_attention_scores: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Attends with all queries at once; see the class for the shapes."""
+        if len(query.shape) not in (2, 3):
+            raise ValueError(
+                f'Layer "{self.name}" takes a query of (batch, features) or (batch, queries, features). '
+                f"Received: a query of shape {tuple(query.shape)}"
+            )
         memory = self.prepare(values, values_mask)
         if len(query.shape) == 2:
             context, scores = self.attend(query, memory)

@@ -25,6 +25,7 @@ from tests.keras_seq.attention.cases import (
     values,
 )
 from tests.keras_seq.recurrent import oracle as recurrent_oracle
+from tests.keras_seq.recurrent.test_contract import JIT_COMPILE
 
 # name: (attention, arguments of the decoder)
 WAYS = {
@@ -214,6 +215,7 @@ def test_symbolic_and_eager_results_have_the_same_shapes_and_dtypes(way):
     )
     results = made(arguments["inputs"], arguments["memory_values"], **wanted)
     assert len(symbolic) == len(results)
+    assert symbolic[0].shape[-1] == made.output_size
     for tensor, result in zip(keras.tree.flatten(symbolic), keras.tree.flatten(results), strict=True):
         assert len(tensor.shape) == len(result.shape)
         assert all(size in (None, known) for size, known in zip(tensor.shape, result.shape, strict=True))
@@ -242,7 +244,8 @@ def test_half_precision_is_near_float32_and_stays_half_outside_of_call(dtype):
 
 def test_fit_moves_every_weight_and_learns():
     model = trained_ways()
-    model.compile(keras.optimizers.Adam(0.02), "mse")
+    # Eager under TensorFlow, which takes long to compile the gradient of a loop; the models' tests do that.
+    model.compile(keras.optimizers.Adam(0.02), "mse", run_eagerly=keras.backend.backend() == "tensorflow")
     before = [numpy(weight.value) for weight in model.trainable_weights]
     inputs = [normal(BATCH, TIME, FEATURES, seed=3), values()]
     target = {name: np.tanh(values()[:, :TIME, :3]) for name in TRAINED}
@@ -253,14 +256,25 @@ def test_fit_moves_every_weight_and_learns():
         assert (numpy(weight.value) != old).any(), weight.path
 
 
+@pytest.mark.parametrize("jit_compile", JIT_COMPILE)
+def test_eager_and_compiled_results_agree(jit_compile):
+    model = trained_ways()
+    inputs = [normal(BATCH, TIME, FEATURES, seed=3), np.where(MEMORY_MASK[:, :, None], values(), 9.0).astype("float32")]
+    expected = model(inputs)
+    model.compile(jit_compile=jit_compile)
+    for name, received in model.predict(inputs, verbose=0).items():
+        assert_all_close([received], [numpy(expected[name])])
+
+
 def trained_ways():
     inputs, memory = keras.Input((None, FEATURES)), keras.Input((None, MEMORY_FEATURES))
+    masked = keras.layers.Masking(mask_value=9.0)(memory)
     outputs = {}
     for name in TRAINED:
         attention, options = WAYS[name]
         cells = [keras_seq.LSTMCell(7), keras_seq.GRUCell(MEMORY_FEATURES)]
         layer = keras_seq.AttentionDecoder(cells, attention and ATTENTIONS[attention][0](), **options)
-        decoded = layer(inputs, memory)
+        decoded = layer(inputs, masked)
         outputs[name] = keras.layers.Dense(3, name=name)(decoded)
     return keras.Model([inputs, memory], outputs)
 

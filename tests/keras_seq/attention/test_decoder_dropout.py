@@ -34,7 +34,7 @@ def test_one_mask_covers_inputs_and_what_is_fed(options, implementation, monkeyp
     kept[[1, made.features + 3, made.features + 4]] = 0  # one of the inputs, two of what is fed
 
     def chosen_masks(inputs, training):
-        mask = ops.zeros_like(inputs) + kept
+        mask = ops.zeros_like(inputs) + ops.convert_to_tensor(kept)
         return [mask] * 3 if implementation == 1 else mask
 
     with monkeypatch.context() as patch:

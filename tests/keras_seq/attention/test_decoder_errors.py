@@ -44,6 +44,21 @@ def test_one_tensor_is_one_state():
         made.initial_state(normal(5, UNITS), 5)
 
 
+def test_states_must_have_the_size_of_their_cells():
+    made = decoder("lstm", None)
+    with pytest.raises(
+        ValueError, match=r'State 0\.c of layer ".*" must have the shape \(rows, 11\)\. Received: \(5, 3\)'
+    ):
+        made.initial_state([normal(5, UNITS), normal(5, 3)], 5)
+
+
+def test_a_cell_built_for_other_inputs_is_refused():
+    cell = keras_seq.GRUCell(3, name="used")
+    cell.build((None, 7))
+    with pytest.raises(ValueError, match='Cell "used" of layer "deco" has to read 15 features, but was built for 7'):
+        make(cell, keras_seq.BahdanauAttention(3)).build((None, None, FEATURES), (None, None, MEMORY_FEATURES))
+
+
 def test_a_whole_state_must_hold_what_is_fed():
     made = decoder("gru", "luong-dot", attend="after")
     arguments = decoder_arguments(made)

@@ -224,3 +224,15 @@ def test_a_kind_of_attention_of_ones_own_needs_two_methods():
 def test_the_base_class_says_what_is_missing(method, arguments):
     with pytest.raises(NotImplementedError, match=f"MemoryAttention must define `{method}`"):
         getattr(keras_seq.MemoryAttention(), method)(*[None] * arguments)
+
+
+def test_values_must_be_sequences():
+    layer = keras_seq.BahdanauAttention(3, name="looking")
+    with pytest.raises(ValueError, match=r'"looking" attends to values of \(batch, steps, features\).*shape \(5, 13\)'):
+        layer(normal(BATCH, UNITS), values()[:, 0])
+
+
+def test_a_query_has_two_or_three_axes():
+    layer = keras_seq.BahdanauAttention(3, name="looking")
+    with pytest.raises(ValueError, match=r'"looking" takes a query of \(batch, features\) or.*shape \(5, 1, 1, 11\)'):
+        layer(normal(BATCH, 1, 1, UNITS), values())
