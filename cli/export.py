@@ -11,6 +11,7 @@ from keras_seq.cli.manifest_view import manifest_json, print_manifest, print_par
 from keras_seq.cli.model_file import check_model_file, load_model, require_export_extra
 from keras_seq.cli.options import Atol, Imports, Json, ModelPath, Rtol
 from keras_seq.cli.output import print_json, progress, remark
+from keras_seq.cli.strategy import read_strategy
 
 FORMATS = ("onnx", "saved_model")
 
@@ -22,6 +23,15 @@ def export(
     streaming: Annotated[
         bool, typer.Option("--streaming", help="Write step.onnx too, which takes the input in chunks.")
     ] = False,
+    generate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STRATEGY",
+            help="Write generate.onnx too, which decodes: greedy, sampling or beam_search, with settings behind a "
+            "colon, as in beam_search:num_beams=4,max_length=40.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a bundle that is at OUT already.")] = False,
     no_verify: Annotated[
         bool, typer.Option("--no-verify", help="Do not compare with the Keras model (a stream is compared anyway).")
@@ -54,6 +64,7 @@ def export(
     with progress() as say:
         say(f"loading {model}")
         loaded = load_model(model, imports or ())
+        strategy = read_strategy(generate)
         from keras_seq.export import ParityError, Tolerance, export_model
 
         try:
@@ -62,6 +73,7 @@ def export(
                 out,
                 formats=chosen,
                 streaming=streaming,
+                generate=strategy,
                 verify=not no_verify,
                 overwrite=overwrite,
                 allow_loop=allow_loop,
