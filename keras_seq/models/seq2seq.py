@@ -150,6 +150,8 @@ class Seq2Seq(Seq2SeqInference, keras.Model):
             )
         elif encoder is not None:
             self.source_masking = keras.layers.Masking(0.0, dtype=dtype, name="source_masking")
+        if getattr(encoder, "_inputs_struct", None) is not None:
+            encoder.supports_masking = True  # a functional model's layers do, of which Keras does not know
         self.encoder = encoder
         self.bridge = None  # made by `build`, which knows what the encoder gives
         self.target_embedding = keras.layers.Embedding(
@@ -222,7 +224,8 @@ class Seq2Seq(Seq2SeqInference, keras.Model):
         )
         self.bridge.build(outputs.states)
         self.target_embedding.build((None, None))
-        self.decoder.build((None, None, self.embedding_dim), outputs.values)
+        if not self.decoder.built:
+            self.decoder.build((None, None, self.embedding_dim), outputs.values)
         self.output_projection.build((None, None, self.decoder.output_size))
         self.built = True
 
