@@ -63,7 +63,7 @@ def optimise(proto: onnx.ModelProto) -> dict[str, int]:
         ...     negated (bool[n] x) => (bool[n] y) { a = Not(x)  b = Not(a)  y = Not(b) }
         ... ''')
         >>> optimise(model)
-        {'simplify': 1, 'identities': 1, 'dead_code': 1}
+        {'identities': 1, 'dead_code': 1, 'simplify': 1}
         >>> [node.op_type for node in model.graph.node]
         ['Not']
     """
@@ -79,11 +79,15 @@ def optimise(proto: onnx.ModelProto) -> dict[str, int]:
             identities=identities(graph),
             duplicates=duplicates(graph),
         )
-        for name, apply in _INDEXED.items():
-            found[name] += apply(GraphIndex(proto))
-            found["identities"] += identities(graph)
-            found["dead_code"] += dead_code(graph)
+        found["dead_code"] += dead_code(graph)
         index = GraphIndex(proto)
+        for name, apply in _INDEXED.items():
+            count = apply(index)
+            if count:
+                found[name] += count
+                found["identities"] += identities(graph)
+                found["dead_code"] += dead_code(graph)
+                index = GraphIndex(proto)
         found["loop_motion"] += loop_motion(graph, {name: index.dtype(name) for name in index.homes})
         counts += found
         if not found.total():
