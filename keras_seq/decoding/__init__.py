@@ -1,5 +1,7 @@
 """Decoding: the loop, the strategies, and what goes in and comes out."""
 
+import keras  # noqa: F401  before the rest, see keras_seq/_registration.py
+
 from keras_seq.decoding.beam_search import BeamSearch
 from keras_seq.decoding.decoding import Decoding
 from keras_seq.decoding.error_analysis import ErrorAnalysis, analyse_errors

@@ -8,7 +8,12 @@ import keras
 from keras import ops
 
 from keras_seq.attention.memory import Memory
-from keras_seq.decoding import BeamSearch, Decoding, Hypotheses, Strategy, gather_rows, generate
+from keras_seq.decoding.beam_search import BeamSearch
+from keras_seq.decoding.decoding import Decoding
+from keras_seq.decoding.generate import generate
+from keras_seq.decoding.hypotheses import Hypotheses
+from keras_seq.decoding.loop import gather_rows
+from keras_seq.decoding.strategy import Strategy
 from keras_seq.models import input_checks
 from keras_seq.models.scheduled_sampling import without_padding
 from keras_seq.recurrent.cell import Tensor

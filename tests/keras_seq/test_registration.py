@@ -7,7 +7,7 @@ import pytest
 
 LAYERS_ARE_KNOWN = """
 import keras
-for name in ("LSTM", "GRUCell", "StackedRNN", "Bidirectional"):
+for name in ("LSTM", "GRUCell", "StackedRNN", "Bidirectional", "Seq2Seq", "SequenceCrossentropy", "SequenceAccuracy"):
     assert keras.saving.get_registered_object(f"keras_seq>{name}").__name__ == name
 assert keras.__loader__ is keras.__spec__.loader
 assert "keras_seq" not in type(keras.__loader__).__module__
@@ -27,6 +27,7 @@ def run(code):
         "import keras\nimport keras_seq",
         "from keras_seq.recurrent import lstm",
         "import keras_seq\nkeras_seq.GRU",
+        "import keras_seq\nkeras_seq.BeamSearch",
     ],
 )
 def test_keras_knows_every_layer_whichever_is_imported_first(imports):
