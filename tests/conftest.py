@@ -6,6 +6,11 @@ import pytest
 # Before anything imports Keras; the Makefile sets the same, and a bare `pytest` shall do what it does.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 BACKEND = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# XLA's machine code runs for milliseconds here, and optimising it would take seconds.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+if "PYTEST_XDIST_WORKER" in os.environ:  # a worker has one core to itself: more threads would be in the others' way
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def pytest_report_header(config):
