@@ -164,7 +164,7 @@ def test_an_export_that_differs_ends_the_demo_with_1(monkeypatch, treebank, tmp_
 def test_an_interrupt_leaves_one_line_and_nothing_on_disk(treebank, tmp_path):
     command = [sys.executable, str(EXAMPLES / "tag.py"), "--data", str(treebank), "--out", str(tmp_path / "out")]
     with subprocess.Popen(
-        [*command, "--epochs", "999"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--epochs", "999", "--units", "5"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as demo:
         for line in demo.stdout:
             if "epoch 1 of" in line:
