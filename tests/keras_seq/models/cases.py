@@ -49,7 +49,7 @@ KINDS = {
     "one to many": (one_to_many, {}, "vector"),
     "features": (bidirectional, {}, "features"),
     "summed up": (summed_up, {}, "ids"),
-    "sampling, dropout": (plain, {"sampling_probability": 0.25, "dropout": 0.1}, "ids"),
+    "sampling, dropout": (bidirectional, {"sampling_probability": 0.25, "dropout": 0.1}, "ids"),
 }
 
 

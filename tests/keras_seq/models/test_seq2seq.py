@@ -88,7 +88,7 @@ def test_a_table_too_large_to_be_multiplied_beforehand_gives_the_same(monkeypatc
     np.testing.assert_allclose(steps(model, source, target)[0], expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["plain", "stacked, tied", "features"])
 def test_the_score_is_the_sum_of_the_log_probabilities_of_the_tokens(kind):
     model, source, target = trained(kind)
     logits = numpy(model((source, one_late(target))))
@@ -161,7 +161,7 @@ def test_an_encoder_may_be_a_functional_model():
     assert tuple(model.score(source, target).shape) == (ROWS,)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["bidirectional", "plain", "one to many", "features"])
 def test_shapes_and_dtypes_are_known_beforehand(kind):
     model, source, _ = trained(kind)
     specs = [keras.Input(spec.shape[1:], dtype=spec.dtype, name=spec.name) for spec in model.input_specs]

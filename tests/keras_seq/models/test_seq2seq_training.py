@@ -11,7 +11,6 @@ from tests.keras_seq.models.cases import TARGET_IDS, data, make, numpy, one_late
 @pytest.mark.parametrize(
     ("kind", "learning_rate", "bound"),
     [
-        pytest.param("bidirectional", 0.03, 0.1, marks=pytest.mark.smoke),
         ("stacked, tied", 0.1, 0.3),
         ("one to many", 0.03, 0.1),
         # Its own wrong tokens count as long as it is trained, so the loss does not come as far down.
@@ -41,9 +40,9 @@ def test_fit_takes_batches_of_mixed_lengths_and_smoothed_labels():
     shorter = tf.data.Dataset.from_tensor_slices(((source[:5, :3], one_late(target)[:5, :4]), target[:5, :4])).batch(5)
     model = make("bidirectional")
     model.compile("adam", keras_seq.SequenceCrossentropy(0.1), metrics=[keras_seq.SequenceAccuracy()])
-    model.fit(pairs.concatenate(shorter), epochs=1, shuffle=False, verbose=0)
-    results = model.evaluate(pairs, return_dict=True, verbose=0)
-    assert set(results) == {"loss", "sequence_accuracy"}
+    history = model.fit(pairs.concatenate(shorter), epochs=2, shuffle=False, verbose=0).history
+    assert history["loss"][1] < history["loss"][0]
+    assert set(history) == {"loss", "sequence_accuracy"}
 
 
 @pytest.mark.parametrize(
