@@ -14,6 +14,7 @@ from keras_seq.export.passes.flattened_products import PRODUCT_RULES
 from keras_seq.export.passes.graph_index import GraphIndex
 from keras_seq.export.passes.identities import identities
 from keras_seq.export.passes.integer_widths import integer_widths
+from keras_seq.export.passes.interpolations import INTERPOLATION_RULES
 from keras_seq.export.passes.logic import LOGIC_RULES
 from keras_seq.export.passes.loop_counters import loop_counters
 from keras_seq.export.passes.loop_invariants import loop_invariants
@@ -24,18 +25,21 @@ from keras_seq.export.passes.outer_constants import outer_constants
 from keras_seq.export.passes.rewrite import rewrite
 from keras_seq.export.passes.scopes import graphs
 from keras_seq.export.passes.shapes import SHAPE_RULES
+from keras_seq.export.passes.splits import splits
 from keras_seq.export.passes.unique_names import unique_names
 
 __all__ = ["optimise"]
 
 _OLDEST_OPSET = 13
 _MOST_ROUNDS = 50
+_RULES = (*CAST_RULES, *LOGIC_RULES, *SHAPE_RULES, *PRODUCT_RULES, *INTERPOLATION_RULES)
 _INDEXED = {
-    "simplify": lambda index: rewrite(index, (*CAST_RULES, *LOGIC_RULES, *SHAPE_RULES, *PRODUCT_RULES)),
+    "simplify": lambda index: rewrite(index, _RULES),
     "loop_counters": loop_counters,
     "integer_widths": integer_widths,
     "loop_projections": loop_projections,
     "merge_products": merge_products,
+    "splits": splits,
     "constant_folding": constant_folding,
 }
 

@@ -9,7 +9,7 @@ from keras.src import backend
 
 from keras_seq.attention.decoder_arguments import check_arguments, check_cells
 from keras_seq.attention.decoder_loop import run_decoder
-from keras_seq.attention.decoder_step import CellDropout, CellWeights, Feedback, State, StepWeights
+from keras_seq.attention.decoder_step import CellDropout, CellWeights, Feedback, State, StepWeights, fold_context
 from keras_seq.attention.memory import Memory
 from keras_seq.attention.memory_attention import MemoryAttention
 from keras_seq.recurrent.cell import StepCell, Tensor, gate_matmul
@@ -250,6 +250,10 @@ class AttentionDecoder(keras.layers.Layer):
         attention = () if self.attention is None else self.attention.step_weights()
         return StepWeights(tuple(cells), attention, self._read(self.attentional_kernel))
 
+    def fold_context(self, memory: Memory | None, weights: StepWeights) -> tuple[Memory | None, StepWeights]:
+        """Memory and weights of steps that multiply less, see `fold_context` in `decoder_step.py`; without dropout."""
+        return (memory, weights) if memory is None or self.attends_after else fold_context(memory, weights)
+
     def step(
         self,
         projected: Tensor,
@@ -265,8 +269,8 @@ class AttentionDecoder(keras.layers.Layer):
         Args:
             projected: `(rows, gates * units)`, from `project_inputs`.
             state: from `initial_state` or the step before; tensors with `rows` rows.
-            memory: what `prepare` gave.
-            weights: what `step_weights` gave.
+            memory: what `prepare` gave, or `fold_context`.
+            weights: what `step_weights` gave, or `fold_context`.
             queries_per_source: how many rows a source has; they are neighbours, `rows = batch * queries_per_source`.
             dropout: for the decoder's own use.
 
@@ -279,7 +283,8 @@ class AttentionDecoder(keras.layers.Layer):
             query = state[f"{len(self.cells) - 1}.h"]
             fed, scores = self.attention.attend(query, memory, weights.attention, queries_per_source=queries_per_source)
         if fed is not None:
-            projected = projected + gate_matmul(fed, weights.cells[0].kernel, dropout[0].inputs)
+            kernel = weights.cells[0].kernel
+            projected = projected + (fed if kernel is None else gate_matmul(fed, kernel, dropout[0].inputs))
         output, new_state = self._run_cells(projected, state, weights.cells, dropout)
         if self.attends_after:
             context, scores = self.attention.attend(

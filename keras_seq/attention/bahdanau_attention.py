@@ -84,7 +84,10 @@ class BahdanauAttention(MemoryAttention):
         }
         for name, shape in shapes.items():
             weight = self.add_weight(
-                shape=shape, name=name, initializer=self.kernel_initializer, regularizer=self.kernel_regularizer
+                shape=shape,
+                name=name,
+                initializer=self.new_initializer(self.kernel_initializer),
+                regularizer=self.kernel_regularizer,
             )
             setattr(self, name, weight)
         self.bias = None

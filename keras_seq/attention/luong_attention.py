@@ -98,7 +98,10 @@ class LuongAttention(MemoryAttention):
         }
         for name, shape in shapes[self.score].items():
             weight = self.add_weight(
-                shape=shape, name=name, initializer=self.kernel_initializer, regularizer=self.kernel_regularizer
+                shape=shape,
+                name=name,
+                initializer=self.new_initializer(self.kernel_initializer),
+                regularizer=self.kernel_regularizer,
             )
             setattr(self, name, weight)
         self.built = True

@@ -69,6 +69,10 @@ class MemoryAttention(keras.layers.Layer):
         """The weights of `attend`, read and cast to the compute dtype once for a whole loop."""
         return ()
 
+    def new_initializer(self, initializer: Any) -> Any:
+        """One of its own for each weight: an initialiser gives the same numbers whenever it is asked for a shape."""
+        return initializer.clone() if hasattr(initializer, "clone") else initializer
+
     def read(self, weight: Any) -> Tensor | None:
         """A weight as a tensor of the compute dtype; `None` stays `None`."""
         return None if weight is None else ops.cast(ops.convert_to_tensor(weight), self.compute_dtype)

@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_seq.decoding.length_term import LENGTH_TERMS, length_term
 from keras_seq.decoding.loop import gather_rows
-from keras_seq.decoding.strategy import IMPOSSIBLE, Choice, Option, Run, Strategy
+from keras_seq.decoding.strategy import IMPOSSIBLE, Choice, Option, Run, Strategy, any_open
 from keras_seq.recurrent.cell import Tensor
 
 
@@ -35,7 +35,8 @@ class Shared(NamedTuple):
     Attributes:
         rows: `(rows, 1)` int32, the numbers of the rows.
         first_rows: `(batch, 1)` int32, the first row of each source.
-        end_factors: `(max_length + 1,)`, 1 / the length term of each length. `()` where all hypotheses are asked for.
+        end_factors: `(max_length,)`, 1 / the length term of what ends at each step. `()` where all hypotheses are
+            asked for.
     """
 
     rows: Tensor
@@ -125,7 +126,7 @@ class BeamSearch(Strategy):
         first_rows = ops.arange(run.batch, dtype="int32")[:, None] * self.num_beams
         end_factors = ()
         if self.num_results < self.num_beams:
-            lengths = ops.maximum(ops.arange(self.max_length + 1, dtype="int32"), 1)
+            lengths = ops.arange(self.max_length, dtype="int32") + 1
             end_factors = 1.0 / length_term(lengths, self.alpha, self.length_term)
         return Shared(rows, first_rows, end_factors)
 
@@ -161,17 +162,17 @@ class BeamSearch(Strategy):
         finished = ops.reshape(ops.equal(tokens, run.end_id), (-1, 1))
         path = ops.concatenate([gather_rows(kept.path, parents), shared.rows], axis=1)
 
-        factors, settled = (), finished
-        if self.num_results < beams:
-            # A hypothesis that ended before keeps its factor: that of a greater length is smaller.
-            ends_here = ops.where(finished, gather_rows(shared.end_factors, step + 1), 0.0)
-            factors = ops.maximum(gather_rows(kept.factors, parents), ends_here)
-            ended, best_live = self._rivals(log_probs * factors, finished, exact=run.margins)
-            settled = ended >= best_live
-            if run.margins:
-                record["margins"] = ops.minimum(record["margins"], ops.abs(ended - best_live)[:, 0])
-        kept = Beams(log_probs, finished, factors, path)
-        return Choice(tokens, parents, kept, record, ops.all(settled))
+        kept_factors, kept = kept.factors, Beams(log_probs, finished, (), path)
+        if self.num_results == beams:
+            return Choice(tokens, parents, kept, record, any_open(finished))
+        # A hypothesis that ended before keeps its factor: that of a greater length is smaller.
+        ends_here = ops.where(finished, gather_rows(shared.end_factors, step), 0.0)
+        factors = ops.maximum(gather_rows(kept_factors, parents), ends_here)
+        ended, best_live = self._rivals(log_probs * factors, finished, exact=run.margins)
+        lead = best_live - ended
+        if run.margins:
+            record["margins"] = ops.minimum(record["margins"], ops.abs(lead)[:, 0])
+        return Choice(tokens, parents, kept._replace(factors=factors), record, ops.max(lead) > 0.0)
 
     def path(self, kept: Beams) -> Tensor:
         """See `Strategy.path`."""

@@ -54,7 +54,7 @@ def generate(
         record = {"tokens": choice.tokens, **choice.record}
         if decoding.attends:
             record["alignments"] = ops.cast(alignments[0], "float32")
-        return (choice.tokens, new_state, choice.kept), record, choice.done
+        return (choice.tokens, new_state, choice.kept), record, choice.more
 
     start = (ops.full((run.batch * beams,), start_id, "int32"), decoding.state, strategy.start(run))
     steps, (_, _, kept), history = run_steps(body, start, strategy.max_length, records)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
-from keras_seq.decoding.strategy import Choice, Run, Strategy
+from keras_seq.decoding.strategy import Choice, Run, Strategy, any_open
 from keras_seq.recurrent.cell import Tensor
 
 
@@ -24,8 +24,8 @@ class Greedy(Strategy):
     """
 
     def records(self) -> dict[str, tuple[str, int]]:
-        """The log-probability of each row's token."""
-        return {"log_probs": ("float32", 1)}
+        """Each row's token and its log-probability, `(rows, 1)`."""
+        return {"tokens": ("int32", 2), "log_probs": ("float32", 2)}
 
     def start(self, run: Run) -> Tensor:
         """Which rows have ended: none."""
@@ -33,11 +33,12 @@ class Greedy(Strategy):
 
     def choose(self, step: Tensor, logits: Tensor, kept: Tensor, run: Run) -> Choice:
         """See `Strategy.choose`; a row that has ended goes on unheeded."""
-        values, ids = ops.top_k(ops.log_softmax(logits), 2 if run.margins else 1)
-        best, tokens = (values[:, 0], ids[:, 0]) if run.margins else (ops.reshape(t, (-1,)) for t in (values, ids))
-        tokens = ops.cast(tokens, "int32")
-        finished = ops.logical_or(kept, ops.equal(tokens, run.end_id))
-        record = {"log_probs": best}
+        log_probs, ids = ops.top_k(ops.log_softmax(logits), 2 if run.margins else 1)
+        record = {}
         if run.margins:
-            record["margins"] = ops.where(kept, 1.0, values[:, 0] - values[:, 1])
-        return Choice(tokens, None, finished, record, ops.all(finished))
+            record["margins"] = ops.where(kept, 1.0, log_probs[:, 0] - log_probs[:, 1])
+            log_probs, ids = log_probs[:, :1], ids[:, :1]
+        record |= {"tokens": ops.cast(ids, "int32"), "log_probs": log_probs}
+        tokens = ops.reshape(record["tokens"], (-1,))
+        finished = ops.logical_or(kept, ops.equal(tokens, run.end_id))
+        return Choice(tokens, None, finished, record, any_open(finished))

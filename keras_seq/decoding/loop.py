@@ -38,13 +38,13 @@ def run_steps(
     max_steps: int | Tensor,
     records: dict[str, tuple[str, int]],
 ) -> tuple[Tensor, Any, dict[str, Tensor]]:
-    """Runs `body` until it is done, at least once and at most `max_steps` times.
+    """Runs `body` as long as there is more to do, at least once and at most `max_steps` times.
 
     Under TensorFlow this is one `tf.while_loop`, eager or in a graph; under the other backends a loop in Python.
 
     Args:
-        body: `body(step, carried) -> (carried, record, done)`. `step` counts from 0; `record` holds the tensors
-            to keep of this step; `done` is a scalar boolean.
+        body: `body(step, carried) -> (carried, record, more)`. `step` counts from 0; `record` holds the tensors
+            to keep of this step; `more` is a scalar boolean.
         carried: what the first step starts with: a nest of tensors with the rows first. Their shapes stay, but for an
             axis of size 0, which may grow.
         max_steps: at least 1, a number or a scalar integer.
@@ -57,10 +57,10 @@ def run_steps(
         from keras_seq.decoding import tensorflow_graph
 
         return tensorflow_graph.run_steps(body, carried, max_steps, records)
-    history, step, done = [], 0, False
-    while not done and step < int(max_steps):
-        carried, record, done = body(ops.convert_to_tensor(step, "int32"), carried)
+    history, step, more = [], 0, True
+    while more and step < int(max_steps):
+        carried, record, more = body(ops.convert_to_tensor(step, "int32"), carried)
         history.append(record)
-        step, done = step + 1, bool(done)
+        step += 1
     stacked = {name: ops.stack([record[name] for record in history]) for name in records}
     return ops.convert_to_tensor(step, "int32"), carried, stacked

@@ -6,7 +6,7 @@ from typing import ClassVar
 from keras import ops
 
 from keras_seq.decoding.loop import gather_rows
-from keras_seq.decoding.strategy import Choice, Option, Run, Strategy
+from keras_seq.decoding.strategy import Choice, Option, Run, Strategy, any_open
 from keras_seq.decoding.uniform_stream import next_uniform, seed_rows
 from keras_seq.recurrent.cell import Tensor
 
@@ -94,7 +94,7 @@ class Sampling(Strategy):
         if run.margins:
             distance = ops.min(ops.abs(ends - drawn), axis=-1)
             record["margins"] = ops.where(finished, 1.0, distance)
-        return Choice(tokens, None, (ended, stream), record, ops.all(ended))
+        return Choice(tokens, None, (ended, stream), record, any_open(ended))
 
     def _candidates(self, log_probs: Tensor) -> tuple[Tensor, Tensor | None]:
         """The tokens to draw from, likeliest first where the order counts, and their ids if they are not all."""

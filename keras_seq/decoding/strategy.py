@@ -51,14 +51,14 @@ class Choice(NamedTuple):
         parents: the row that each row goes on from, `(rows,)`, or `None` where each goes on from itself.
         kept: what the strategy carries to the next step, a nest of tensors.
         record: what it keeps of this step, see `Strategy.records`.
-        done: scalar boolean, whether the outcome is settled.
+        more: scalar boolean, whether anything is open yet.
     """
 
     tokens: Tensor
     parents: Tensor | None
     kept: Any
     record: dict[str, Tensor]
-    done: Tensor
+    more: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class Strategy:
         return self.rows_per_source
 
     def records(self) -> dict[str, tuple[str, int]]:
-        """Dtype and number of axes of what each step records."""
+        """Dtype and number of axes of what each step records; `tokens` in another form than `Choice.tokens` as well."""
         raise NotImplementedError(f"{type(self).__name__} must define `records`.")
 
     def prepare(self, run: Run) -> Any:
@@ -181,3 +181,8 @@ class Strategy:
                 f"`banned_ids` must not hold the end token's id, {end_id}: nothing could end. To put the end off, set "
                 f"`min_length`. Received: banned_ids={self.banned_ids}"
             )
+
+
+def any_open(finished: Tensor) -> Tensor:
+    """Whether any hypothesis is not finished, a scalar; in as few operations of a graph as it takes."""
+    return ops.min(ops.cast(finished, "int32")) < 1

@@ -28,12 +28,12 @@ def run_steps(
         for name, (dtype, rank) in records.items()
     }
 
-    def condition(step, done, carried, arrays):
-        return tf.logical_and(step < max_steps, tf.logical_not(done))
+    def condition(step, more, carried, arrays):
+        return tf.logical_and(step < max_steps, more)
 
-    def loop_body(step, done, carried, arrays):
-        carried, record, done = body(step, carried)
-        return step + 1, done, carried, {name: array.write(step, record[name]) for name, array in arrays.items()}
+    def loop_body(step, more, carried, arrays):
+        carried, record, more = body(step, carried)
+        return step + 1, more, carried, {name: array.write(step, record[name]) for name, array in arrays.items()}
 
     invariants = (
         tf.TensorShape([]),
@@ -41,7 +41,7 @@ def run_steps(
         tree.map_structure(_invariant, carried),
         {name: tf.TensorShape(None) for name in arrays},
     )
-    start = (tf.zeros([], tf.int32), tf.zeros([], tf.bool), carried, arrays)
+    start = (tf.zeros([], tf.int32), tf.ones([], tf.bool), carried, arrays)
     steps, _, carried, arrays = tf.while_loop(condition, loop_body, start, shape_invariants=invariants)
     return steps, carried, {name: array.stack() for name, array in arrays.items()}
 

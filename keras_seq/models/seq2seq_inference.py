@@ -18,6 +18,8 @@ from keras_seq.models import input_checks
 from keras_seq.models.scheduled_sampling import without_padding
 from keras_seq.recurrent.cell import Tensor
 
+LONGEST_FOLDED_SOURCE = 300
+"""In steps: of longer sources it is more work to attend to the projected values than to project the context."""
 LARGEST_TABLE_BYTES = 64 * 2**20
 """Of the embeddings multiplied by the decoder's input kernel: beyond, each step multiplies its own rows."""
 
@@ -43,8 +45,8 @@ class Seq2SeqInference:
         """Reads sources, and gives the step that generates; for `keras_seq.generate`.
 
         What does not change from step to step is computed here: what is attended to, once for all hypotheses of a
-        source, and, where it fits 64 MB, the product of the embeddings and the decoder's input kernel, of which a step
-        then takes the rows.
+        source and already multiplied by the kernel that the context goes into; and, where it fits 64 MB, the product of
+        the embeddings and the decoder's input kernel, of which a step then takes the rows.
 
         Args:
             source: ids `(batch, time)`, or features.
@@ -59,6 +61,8 @@ class Seq2SeqInference:
         if num_beams > 1:
             states = [_repeat_rows(state, num_beams) for state in states]
         decoder, weights = self.decoder, self.decoder.step_weights()
+        if self.max_source_length is None or self.max_source_length <= LONGEST_FOLDED_SOURCE:
+            memory, weights = decoder.fold_context(memory, weights)
         kernel, bias = self.output_projection.read(self._tied_table())
         projection = kernel, without_padding(bias)
         table = ops.cast(ops.convert_to_tensor(self.target_embedding.embeddings), self.compute_dtype)

@@ -116,8 +116,8 @@ def test_the_body_of_the_loop_is_lean(beam_bundle, tmp_path):
     _, path, report = beam_bundle
     greedy = export_model(attending(), tmp_path / "greedy", formats="onnx", generate=Greedy(max_length=11))
     # A hand-written loop without scores, alignments and early stop has 34 and 49.
-    assert greedy.manifest.graphs["generate"].decoding["loop_nodes"] <= 46
-    assert report.manifest.graphs["generate"].decoding["loop_nodes"] <= 72
+    assert greedy.manifest.graphs["generate"].decoding["loop_nodes"] <= 40
+    assert report.manifest.graphs["generate"].decoding["loop_nodes"] <= 68
     for graph in (graph_of(path), graph_of(tmp_path / "greedy")):
         (loop,) = [node for node in graph.graph.node if node.op_type == "Loop"]
         body = loop.attribute[0].g

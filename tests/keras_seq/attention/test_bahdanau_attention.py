@@ -27,3 +27,9 @@ def test_the_bias_is_part_of_the_keys():
 def test_units_must_be_a_positive_integer(units):
     with pytest.raises(ValueError, match=r"`units` must be a positive integer\. Received: units="):
         keras_seq.BahdanauAttention(units)
+
+
+def test_weights_of_one_shape_start_with_numbers_of_their_own():
+    layer = keras_seq.BahdanauAttention(5)
+    layer.build((None, 5), (None, None, 5))
+    assert not np.allclose(layer.query_kernel.numpy(), layer.memory_kernel.numpy())
