@@ -49,6 +49,7 @@ def train(
         metrics=[keras_seq.SequenceAccuracy(name="exact")],
         jit_compile=False,  # the length changes from batch to batch, and XLA would compile for each
     )
+    steps = epochs * len(batches)
     names = {"loss": "loss", "val_loss": "held-out loss", "val_exact": "held-out exact"}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -58,7 +59,7 @@ def train(
             verbose=0,
             validation_data=validation,
             callbacks=[
-                TimeBudget(learning_rate, epochs * len(batches), seconds),
+                TimeBudget(learning_rate, steps, seconds, warm_up=max(1, min(100, steps // 20))),
                 ShowProgress(progress, names),
                 *callbacks,
             ],

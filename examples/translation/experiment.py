@@ -59,7 +59,7 @@ def train_on(
         epochs=options.epochs,
         seconds=options.seconds,
         validation=validation,
-        learning_rate=2e-3,
+        learning_rate=3e-3,
         label_smoothing=0.1,
     )
     console.print(f"{model.count_params():,} parameters, {time.perf_counter() - begin:.0f} s")
