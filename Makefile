@@ -7,9 +7,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 DATA ?=
+# Processes that share the tests: `make test WORKERS=0` runs them in one, which a debugger needs.
+WORKERS ?= 2
 OUT ?= out/tagger
 # The programs among the files; the one that times a bundle's start-up needs a bundle.
 BENCHMARKS = $(filter-out benchmarks/startup.py,$(shell grep -l '^if __name__ == "__main__"' benchmarks/*.py))
+
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 # TensorFlow's start-up notes would bury what a person wants to read.
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -37,14 +41,14 @@ demo-translate: $(INSTALLED) ## Learn to translate; BLEU, beam search, error ana
 test: lint test-tensorflow test-jax ## Lint, all tests under TensorFlow, a short pass under JAX
 
 test-tensorflow: $(INSTALLED) ## All tests and doctests, under TensorFlow
-	@KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
+	@KERAS_BACKEND=tensorflow $(PYTEST)
 
 test-jax: $(INSTALLED) ## The short pass of the layer tests under JAX
-	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/keras_seq -m smoke
+	@KERAS_BACKEND=jax $(PYTEST) tests/keras_seq -m smoke
 
 test-all: lint test-tensorflow $(INSTALLED) ## All tests, and the layer tests again under JAX and PyTorch
-	@KERAS_BACKEND=jax $(BIN)/python -m pytest tests/keras_seq
-	@KERAS_BACKEND=torch $(BIN)/python -m pytest tests/keras_seq
+	@KERAS_BACKEND=jax $(PYTEST) tests/keras_seq
+	@KERAS_BACKEND=torch $(PYTEST) tests/keras_seq
 
 bench: $(INSTALLED) ## Time bundles against Keras, TensorFlow, PyTorch and OpenVINO
 	@for program in $(BENCHMARKS); do echo "== $$program"; $(BIN)/python "$$program"; done
