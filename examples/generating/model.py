@@ -15,7 +15,7 @@ def build_model(
     units: int,
     embedding_dim: int,
     dropout: float = 0.0,
-    attention: bool = True,
+    attend: str | None = "before",
     max_source_length: int | None = None,
     name: str | None = None,
 ) -> keras_seq.Seq2Seq:
@@ -27,8 +27,9 @@ def build_model(
         units: The units of the decoder; each direction of the encoder has half as many.
         embedding_dim: The size of the tokens' vectors.
         dropout: The share of features dropped while training.
-        attention: Whether the decoder attends to the source, as Bahdanau et al. 2015 do. Without it all that it
-            knows of the source is the state it begins with, as in Sutskever et al. 2014.
+        attend: Where the decoder attends to the source: `"before"` its cell (Bahdanau et al. 2015), or `"after"` it,
+            with its output fed to the next step, as in Luong et al. 2015. `None` for the plain encoder-decoder of
+            Sutskever et al. 2014: all that it knows of the source is the state it begins with.
         max_source_length: The longest source.
         name: The model's name.
 
@@ -36,11 +37,10 @@ def build_model(
         A model from ids to the logits of ids.
     """
     encoder = keras_seq.Bidirectional(
-        keras_seq.LSTM(units // 2, return_sequences=attention, return_state=True), name="encoder"
+        keras_seq.LSTM(units // 2, return_sequences=attend is not None, return_state=True), name="encoder"
     )
-    decoder = keras_seq.AttentionDecoder(
-        keras_seq.LSTMCell(units), keras_seq.BahdanauAttention(units) if attention else None, name="decoder"
-    )
+    attention = {} if attend is None else {"attention": keras_seq.BahdanauAttention(units), "attend": attend}
+    decoder = keras_seq.AttentionDecoder(keras_seq.LSTMCell(units), **attention, name="decoder")
     model = keras_seq.Seq2Seq(
         encoder,
         decoder,
