@@ -20,9 +20,9 @@ from rich.text import Text
 
 from date_reading.source import source_tokens
 from date_reading.table import Row, read_rows
-from generating.hypotheses import Generated, generate
+from generating.hypotheses import generate_all
 from generating.vocabulary import Vocabulary
-from keras_seq.serving import Predictor, ServingError
+from keras_seq.serving import Generator, Hypothesis, ServingError
 from tagging.sentence import CorpusError
 
 SHOWCASE = (
@@ -80,19 +80,19 @@ def serve(bundle: Path, rows: Sequence[Row], shown: int, picture: Path | None, c
         console: Where to print.
     """
     start = time.perf_counter()
-    predictor = Predictor(bundle, graph="generate")
-    if not {"source_tokens", "target_tokens"} <= predictor.metadata.keys():
+    generator = Generator(bundle)
+    if not {"source_tokens", "target_tokens"} <= generator.metadata.keys():
         raise CorpusError(f"{bundle}: expected a bundle that dates.py wrote, with `source_tokens` in its metadata.")
-    source, target = (Vocabulary(predictor.metadata[f"{name}_tokens"]) for name in ("source", "target"))
+    source, target = (Vocabulary(generator.metadata[f"{name}_tokens"]) for name in ("source", "target"))
     _check_languages(rows, source)
     loaded = time.perf_counter()
     judged = [row for row in rows if row.iso]
     rows = [*SHOWCASE, *rows] if judged else list(rows)
     sources = [source.encode(source_tokens(row.language, row.text)) for row in rows]
-    generated = generate(lambda batch: predictor.predict({"source": batch}), sources, BATCH)
+    generated = generate_all(generator.generate, sources, BATCH)
     read = time.perf_counter()
 
-    texts = ["".join(target.decode(one.ids[0])) for one in generated]
+    texts = ["".join(target.decode(hypotheses[0].ids)) for hypotheses in generated]
     examples = list(zip(rows, texts, generated, strict=True))
     step = max(1, (len(rows) - len(SHOWCASE)) // max(1, shown)) if judged else 1
     picked = [*range(len(SHOWCASE)), *range(len(SHOWCASE), len(rows), step)] if judged else range(len(rows))
@@ -102,22 +102,23 @@ def serve(bundle: Path, rows: Sequence[Row], shown: int, picture: Path | None, c
         print_scores(console, rows, texts)
     if picture is not None:
         index = _drawable(rows)
-        draw(picture, *examples[index], target)
+        draw(picture, *examples[index])
         console.print(f"{picture}: what the reader looked at in {rows[index].text!r}")
 
 
-def print_readings(console: Console, examples: Sequence[tuple[Row, str, Generated]], target: Vocabulary) -> None:
+def print_readings(
+    console: Console, examples: Sequence[tuple[Row, str, Sequence[Hypothesis]]], target: Vocabulary
+) -> None:
     """Prints dates as written and as read, with the reading that came second."""
     table = Table("language", "written", "read", "meant", title="Dates", title_justify="left")
     table.add_column("second reading")
-    table.add_column("its share", justify="right")
-    for row, text, generated in examples:
+    table.add_column("scores", justify="right")
+    for row, text, hypotheses in examples:
         style = "bold red" if row.iso and row.iso != text else ""
         meant = "" if not row.iso else "the same" if row.iso == text else row.iso
-        second, share = "", ""
-        if len(generated.ids) > 1:
-            second, share = "".join(target.decode(generated.ids[1])), f"{np.exp(generated.log_probs[1]):.2%}"
-        table.add_row(row.language, escape(row.text), Text(text, style), meant, second, share)
+        second = "".join(target.decode(hypotheses[1].ids)) if len(hypotheses) > 1 else ""
+        scores = ", ".join(f"{hypothesis.score:.2f}" for hypothesis in hypotheses[:2])
+        table.add_row(row.language, escape(row.text), Text(text, style), meant, second, scores)
     console.print(table)
 
 
@@ -143,13 +144,13 @@ def print_scores(console: Console, rows: Sequence[Row], texts: Sequence[str]) ->
             console.print(f"hardest among {group}: {listed}; all right in {sum(s == 1 for s in shares.values())}")
 
 
-def draw(picture: Path, row: Row, text: str, generated: Generated, target: Vocabulary) -> None:
+def draw(picture: Path, row: Row, text: str, hypotheses: Sequence[Hypothesis]) -> None:
     """Draws what the reader looked at while it wrote each character."""
     from date_reading.heat_map import draw_heat_map  # only here: Matplotlib is for pictures alone
 
-    written = [*text, "end"][: len(generated.ids[0])]
+    written = [*text, "end"][: len(hypotheses[0].ids)]
     tokens = source_tokens(row.language, row.text)
-    draw_heat_map(picture, generated.alignments[0], tokens, written, f"{row.text}  →  {text}")
+    draw_heat_map(picture, hypotheses[0].alignment, tokens, written, f"{row.text}  →  {text}")
 
 
 def _drawable(rows: Sequence[Row]) -> int:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from generating.hypotheses import generate
-from keras_seq.serving import Predictor, ServingError
+from generating.hypotheses import generate_all
+from keras_seq.serving import Generator, ServingError
 from tagging.sentence import CorpusError
 from translation.corpus import Judged, group
 from translation.pairs import read_pairs
@@ -65,31 +65,33 @@ def serve(bundle: Path, judged: Sequence[Judged], shown: int, alpha: float | Non
         console: Where to print.
     """
     start = time.perf_counter()
-    predictor = Predictor(bundle, graph="generate")
-    if not {"source_words", "target_words"} <= predictor.metadata.keys():
+    generator = Generator(bundle)
+    if not {"source_words", "target_words"} <= generator.metadata.keys():
         raise CorpusError(f"{bundle}: expected a bundle that translate.py wrote, with `source_words` in its metadata.")
-    texts = Texts.from_metadata(predictor.metadata)
+    texts = Texts.from_metadata(generator.metadata)
     loaded = time.perf_counter()
     options = {} if alpha is None else {"alpha": alpha}
     sources = [texts.encode_source(one.source) for one in judged]
     if empty := [one.source for one, source in zip(judged, sources, strict=True) if not len(source)]:
         raise CorpusError(f"a sentence needs at least one word or mark. Received: {empty[0]!r}.")
-    generated = generate(lambda batch: predictor.predict({"source": batch}, options=options), sources)
+    generated = [
+        hypotheses[0] for hypotheses in generate_all(lambda rows: generator.generate(rows, **options), sources)
+    ]
     translated = time.perf_counter()
 
     rows = [
-        (one.source, texts.decode_target(found.ids[0]), one.references)
+        (one.source, texts.decode_target(found.ids), one.references)
         for one, found in zip(judged, generated, strict=True)
     ]
     known = [row for row in rows if row[2]]
     step = max(1, len(known) // max(1, shown))
     print_translations(console, [row for row in rows if not row[2]] + known[::step][:shown])
-    words = sum(len(found.ids[0]) for found in generated)
+    words = sum(len(found.ids) for found in generated)
     console.print(
         f"bundle loaded in {loaded - start:.2f} s, {len(rows):,} sentences translated in {translated - loaded:.2f} s, "
         f"{words / (translated - loaded):,.0f} tokens a second"
     )
-    if unfinished := sum(not found.finished[0] for found in generated):
+    if unfinished := sum(not found.finished for found in generated):
         console.print(f"{unfinished} translations were cut off at the longest length")
     if known:
         dev = [one for one in judged if one.references]

@@ -124,7 +124,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     heading(console, "Judge on held-out sentences")
     found = search_all(model, texts, corpus.dev, beam)
-    translations = {name: [texts.decode_target(one.ids[0]) for one in generated] for name, generated in found.items()}
+    translations = {name: [texts.decode_target(one.ids) for one in generated] for name, generated in found.items()}
     print_searches(console, corpus.dev, translations)
     print_lengths(console, corpus.dev, translations)
 
@@ -167,7 +167,7 @@ def compare(options, corpus: PairCorpus, texts: Texts, beam, translations: list[
     plain = build(texts, options, MAX_SOURCE_LENGTH, attention=False)
     train_on(plain, texts, corpus, options, console)
     found = search_all(plain, texts, corpus.dev, beam)[name]
-    both = {"attention": translations, "none": [texts.decode_target(one.ids[0]) for one in found]}
+    both = {"attention": translations, "none": [texts.decode_target(one.ids) for one in found]}
     print_searches(console, corpus.dev, {f"{key}, {name}": value for key, value in both.items()})
     print_lengths(console, corpus.dev, both)
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 import keras_seq
-from generating.hypotheses import Generated
 from generating.padding import batches_in_order, pad
 from keras_seq.decoding.error_analysis import ErrorAnalysis, analyse_errors
 from translation.corpus import Judged
+from translation.experiment import Found
 from translation.texts import Texts
 
 BATCH = 128
@@ -36,7 +36,7 @@ def analyse(
     model: keras_seq.Seq2Seq,
     texts: Texts,
     dev: Sequence[Judged],
-    generated: Sequence[Generated],
+    found: Sequence[Found],
     search: keras_seq.BeamSearch,
 ) -> ErrorAnalysis:
     """Puts each translation that equals no reference on the search or on the model.
@@ -48,7 +48,7 @@ def analyse(
         model: The model that the search asked.
         texts: Its words.
         dev: The sentences with their references.
-        generated: What the search found, in the same order.
+        found: What the search found, in the same order.
         search: The search.
 
     Returns:
@@ -66,13 +66,13 @@ def analyse(
         max((i for i, owner in enumerate(owners) if owner == index), key=lambda i: (reachable[i], ranks[i]))
         for index in range(len(dev))
     ]
-    hypotheses = [texts.decode_target(one.ids[0]) for one in generated]
+    hypotheses = [texts.decode_target(one.ids) for one in found]
     return analyse_errors(
         values[best],
-        [one.log_probs[0] for one in generated],
+        [one.log_prob for one in found],
         correct=[text in judged.references for text, judged in zip(hypotheses, dev, strict=True)],
         reference_lengths=[len(ids[index]) for index in best],
-        hypothesis_lengths=[len(one.ids[0]) for one in generated],
+        hypothesis_lengths=[len(one.ids) for one in found],
         alpha=search.alpha,
         length_term=search.length_term,
         reachable=[reachable[index] for index in best],

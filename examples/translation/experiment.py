@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -13,8 +15,9 @@ from tag import heading
 
 import keras_seq
 from generating.batches import PairBatches
-from generating.hypotheses import Generated, generate
+from generating.hypotheses import generate_all
 from generating.model import build_model
+from generating.padding import pad
 from generating.training import train
 from translation.corpus import Judged, PairCorpus
 from translation.texts import Texts
@@ -66,9 +69,22 @@ def train_on(
     console.print(f"{model.count_params():,} parameters, {time.perf_counter() - begin:.0f} s")
 
 
+@dataclass(frozen=True)
+class Found:
+    """The best that a search found for one source.
+
+    Args:
+        ids: Its ids, with the end token where there is one.
+        log_prob: The logarithm of its probability.
+    """
+
+    ids: np.ndarray
+    log_prob: float
+
+
 def search_all(
     model: keras_seq.Seq2Seq, texts: Texts, dev: Sequence[Judged], beam: keras_seq.BeamSearch
-) -> dict[str, list[Generated]]:
+) -> dict[str, list[Found]]:
     """Translates with greedy search, and with beam search without and with length normalisation.
 
     Args:
@@ -87,11 +103,9 @@ def search_all(
         f"beam {beam.num_beams}, alpha {beam.alpha:g}": beam,
     }
     sources = [texts.encode_source(judged.source) for judged in dev]
-    return {name: generate(_caller(model, search), sources) for name, search in searches.items()}
+    return {name: generate_all(functools.partial(_search, model, search), sources) for name, search in searches.items()}
 
 
-def _caller(model: keras_seq.Seq2Seq, search: keras_seq.Strategy):
-    def call(source: np.ndarray) -> dict[str, np.ndarray]:
-        return model.generate(source, search)._asdict()
-
-    return call
+def _search(model: keras_seq.Seq2Seq, search: keras_seq.Strategy, rows: Sequence[np.ndarray]) -> list[Found]:
+    ids, lengths, _, log_probs = map(np.asarray, model.generate(pad(rows), search)[:4])
+    return [Found(ids[row, 0, : lengths[row, 0]], float(log_probs[row, 0])) for row in range(len(rows))]

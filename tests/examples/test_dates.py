@@ -86,16 +86,14 @@ def test_what_is_right_is_counted_by_the_last_digit(demo, tmp_path):
     """Dates whose meaning is set to what the bundle reads, but for one."""
     import serve_dates
 
-    from generating.hypotheses import generate
     from generating.vocabulary import Vocabulary
-    from keras_seq.serving import Predictor
+    from keras_seq.serving import Generator
 
     texts = ["4. Mai 2021", "Dienstag, 29. Februar 2000", "01.12.1931"]
-    with Predictor(demo[3] / "bundle", graph="generate") as predictor:
-        source, target = (Vocabulary(predictor.metadata[f"{name}_tokens"]) for name in ("source", "target"))
-        encoded = [source.encode(serve_dates.source_tokens("de", text)) for text in texts]
-        found = generate(lambda batch: predictor.predict({"source": batch}), encoded)
-    read = ["".join(target.decode(one.ids[0])) for one in found]
+    with Generator(demo[3] / "bundle") as generator:
+        source, target = (Vocabulary(generator.metadata[f"{name}_tokens"]) for name in ("source", "target"))
+        found = generator.generate([source.encode(serve_dates.source_tokens("de", text)) for text in texts])
+    read = ["".join(target.decode(hypotheses[0].ids)) for hypotheses in found]
     rows = [Row("de", text, iso, "mine") for text, iso in zip(texts, [*read[:2], "1931-12-32"], strict=True)]
     write_rows(tmp_path / "mine.tsv", rows)
     result = serve(demo[3] / "bundle", "--file", tmp_path / "mine.tsv")

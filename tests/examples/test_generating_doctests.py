@@ -4,6 +4,7 @@ import importlib
 import pytest
 
 MODULES = (
+    "generating.hypotheses",
     "generating.padding",
     "generating.vocabulary",
     "date_reading.digits",

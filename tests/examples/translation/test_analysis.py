@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 import keras_seq
-from generating.hypotheses import Generated
 from translation.analysis import analyse, log_probs
 from translation.corpus import Judged
+from translation.experiment import Found
 from translation.texts import Texts
 
 PAIRS = [("the dog sleeps", "der Hund schläft"), ("the cat eats a lot", "die Katze frisst sehr viel")]
@@ -24,9 +24,8 @@ def texts():
     return Texts.fit(PAIRS, min_count=1)
 
 
-def generated(texts, text, log_prob):
-    ids = texts.encode_target(text)
-    return Generated([ids], [log_prob], [log_prob], [True], [])
+def hypothesis(texts, text, log_prob):
+    return Found(texts.encode_target(text), log_prob)
 
 
 def test_log_probs_come_in_the_order_of_the_targets(texts):
@@ -38,11 +37,11 @@ def test_log_probs_come_in_the_order_of_the_targets(texts):
 
 def test_of_several_references_the_one_counts_that_the_search_would_rank_first(texts):
     """The longer one is less probable, and the better one once its length counts for enough."""
-    found = [generated(texts, "der Kater", -9.0), generated(texts, "die Katze", -1.0)]
+    outputs = [hypothesis(texts, "der Kater", -9.0), hypothesis(texts, "die Katze", -1.0)]
     by_alpha = {}
     for alpha in (0.0, 3.0):
         search = keras_seq.BeamSearch(alpha=alpha, max_length=9)
-        by_alpha[alpha] = analyse(Scorer(), texts, DEV, found, search).rows[0]
+        by_alpha[alpha] = analyse(Scorer(), texts, DEV, outputs, search).rows[0]
     assert by_alpha[0.0].reference == "der Hund frisst"
     assert by_alpha[3.0].reference == "der Hund frisst sehr"
     ids = texts.encode_target("der Hund frisst sehr")
@@ -51,16 +50,18 @@ def test_of_several_references_the_one_counts_that_the_search_would_rank_first(t
 
 
 def test_references_with_unknown_words_or_too_long_are_out_of_reach(texts):
-    found = [generated(texts, "die Katze", -1.0), generated(texts, "die Katze", -1.0)]
-    analysis = analyse(Scorer(), texts, DEV, found, keras_seq.BeamSearch(max_length=9))
+    outputs = [hypothesis(texts, "die Katze", -1.0), hypothesis(texts, "die Katze", -1.0)]
+    analysis = analyse(Scorer(), texts, DEV, outputs, keras_seq.BeamSearch(max_length=9))
     assert analysis.rows[1].verdict == "out of reach"  # nobody said "ein Kater" in the pairs
     assert analysis.rows[0].verdict == "model"
-    short = analyse(Scorer(), texts, DEV, found, keras_seq.BeamSearch(max_length=3))
+    short = analyse(Scorer(), texts, DEV, outputs, keras_seq.BeamSearch(max_length=3))
     assert short.rows[0].verdict == "out of reach"
 
 
 def test_what_equals_any_reference_is_right(texts):
-    found = [generated(texts, "der Hund frisst sehr", -1.0), generated(texts, "die Katze", -1.0)]
-    analysis = analyse(Scorer(), texts, [Judged("x", ("Der Hund frisst sehr",)), DEV[1]], found, keras_seq.BeamSearch())
+    outputs = [hypothesis(texts, "der Hund frisst sehr", -1.0), hypothesis(texts, "die Katze", -1.0)]
+    analysis = analyse(
+        Scorer(), texts, [Judged("x", ("Der Hund frisst sehr",)), DEV[1]], outputs, keras_seq.BeamSearch()
+    )
     assert analysis.rows[0].verdict == "correct"
     assert analysis.rows[1].source == "a cat"
