@@ -55,7 +55,7 @@ def share_threads(num_threads: int | None = None) -> bool:
     Example:
         ```python
         share_threads()
-        encode, step = Predictor("out/dates", graph="encode"), Predictor("out/dates", graph="decode_step")
+        scores, hypotheses = Predictor("out/dates"), Predictor("out/dates", graph="generate")
         ```
     """
     global _pool
