@@ -109,16 +109,16 @@ def serve(bundle: Path, rows: Sequence[Row], shown: int, picture: Path | None, c
 def print_readings(
     console: Console, examples: Sequence[tuple[Row, str, Sequence[Hypothesis]]], target: Vocabulary
 ) -> None:
-    """Prints dates as written and as read, with the reading that came second."""
+    """Prints dates as written and as read, with the reading that came second, and the difference of their scores."""
     table = Table("language", "written", "read", "meant", title="Dates", title_justify="left")
     table.add_column("second reading")
-    table.add_column("scores", justify="right")
+    table.add_column("ahead of it by", justify="right")
     for row, text, hypotheses in examples:
         style = "bold red" if row.iso and row.iso != text else ""
         meant = "" if not row.iso else "the same" if row.iso == text else row.iso
         second = "".join(target.decode(hypotheses[1].ids)) if len(hypotheses) > 1 else ""
-        scores = ", ".join(f"{hypothesis.score:.2f}" for hypothesis in hypotheses[:2])
-        table.add_row(row.language, escape(row.text), Text(text, style), meant, second, scores)
+        lead = f"{hypotheses[0].score - hypotheses[1].score:.2f}" if second else ""
+        table.add_row(row.language, escape(row.text), Text(text, style), meant, second, lead)
     console.print(table)
 
 

@@ -48,10 +48,10 @@ def draw_heat_map(path: Path, weights: np.ndarray, source: Sequence[str], target
     image = axes.imshow(weights, cmap="Blues", vmin=0.0, vmax=1.0, aspect="equal")
     axes.set_xticks(range(len(source)), [token.translate(SPACES) for token in source], family="DejaVu Sans")
     axes.set_yticks(range(len(target)), [token.translate(SPACES) for token in target], family="DejaVu Sans")
-    for label, token in zip(axes.get_xticklabels(), source, strict=True):
-        label.set_rotation(90 if len(token) > 1 else 0)  # the language's tag is too wide for its column
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
+    for label, token in zip(axes.get_xticklabels(), source, strict=True):
+        label.set_rotation(90 if len(token) > 1 else 0)  # the language's tag is too wide for its column
     axes.set_xlabel("source: the language, then what is written")
     axes.set_ylabel("generated")
     axes.tick_params(length=0)

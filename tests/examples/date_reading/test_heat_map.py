@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from date_reading.heat_map import draw_heat_map
 
-SOURCE, TARGET = ("[de]", "4", ".", " ", "M", "a", "i"), ("0", "5", "-", "0", "4")
+SOURCE, TARGET = ("[pt-BR]", "4", ".", " ", "M", "a", "i"), ("0", "5", "-", "0", "4")
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def test_the_axes_show_every_token_and_the_cells_every_weight(tmp_path, figures)
     weights = np.random.default_rng(3).dirichlet(np.ones(len(SOURCE)), len(TARGET))
     draw_heat_map(tmp_path / "a.png", weights, SOURCE, TARGET, "4. Mai")
     axes, bar = figures[0].axes
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["[de]", "4", ".", "\u2423", "M", "a", "i"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["[pt-BR]", "4", ".", "\u2423", "M", "a", "i"]
     assert [label.get_text() for label in axes.get_yticklabels()] == list(TARGET)
     np.testing.assert_array_equal(axes.images[0].get_array(), weights)
     assert (axes.get_ylabel(), bar.get_ylabel(), figures[0].get_suptitle()) == ("generated", "attention", "4. Mai")
