@@ -1,7 +1,8 @@
-"""Training aids: the loss of sequences, and what watches a recurrent network learn."""
+"""Training aids: the loss of sequences, a learning rate, and what watches a recurrent network learn."""
 
 from keras_seq.training.gradient_error import GradientError
 from keras_seq.training.gradient_monitor import GradientMonitor
 from keras_seq.training.sequence_crossentropy import SequenceCrossentropy
+from keras_seq.training.warmup_schedule import WarmupSchedule
 
-__all__ = ["GradientError", "GradientMonitor", "SequenceCrossentropy"]
+__all__ = ["GradientError", "GradientMonitor", "SequenceCrossentropy", "WarmupSchedule"]
