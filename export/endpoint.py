@@ -46,13 +46,13 @@ class Endpoint:
         """Name and dimensions of all that goes in, in order."""
         return (
             [(spec.name, spec.shape) for spec in self.inputs]
-            + [(state.name, ("batch", state.size)) for state in self.states]
+            + [(state.name, state.dims) for state in self.states]
             + [(option.name, ()) for option in self.options]
         )
 
     def output_shapes(self) -> list[tuple[str, tuple[int | str, ...]]]:
         """Name and dimensions of all that comes out, in order."""
-        states = [(state.next_name, ("batch", state.size)) for state in self.states]
+        states = [(state.next_name, state.next_dims) for state in self.states]
         return [(spec.name, spec.shape) for spec in self.outputs] + states
 
     def tensor_specs(self, named: bool = False) -> list[tf.TensorSpec]:

@@ -223,7 +223,7 @@ def _write_onnx(folder: Path, endpoint: Endpoint, model_name: str, allow_loop: b
         file,
         endpoint.inputs,
         endpoint.outputs,
-        tuple(StateSpec(s.name, s.name, s.next_name, "float32", ("batch", s.size)) for s in endpoint.states),
+        tuple(StateSpec(s.name, s.name, s.next_name, "float32", s.dims) for s in endpoint.states),
         sum(operators.values()),
         operators,
         options=endpoint.options,

@@ -133,7 +133,7 @@ def _stream_runner(
 
     def streamed(whole: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         batch, time = len(whole[timed[0]]), whole[timed[0]].shape[axes[timed[0]]]
-        carried = {state.name: np.zeros((batch, state.size), "float32") for state in states}
+        carried = {state.name: np.zeros(state.start_shape(batch), "float32") for state in states}
         bounds = [0, time]
         if cuts is not None:
             inner = cuts.choice(np.arange(1, time), size=min(time - 1, 4), replace=False)

@@ -53,7 +53,7 @@ def verify_bundle(
     if graph is None:
         raise ExportError(f"{path} has no ONNX graph, so its manifest does not say what the model takes.")
     step = manifest.graphs.get("step")
-    states = [StreamState(state.name, state.shape[1]) for state in step.states] if step else []
+    states = [StreamState(state.name, state.shape[1:]) for state in step.states] if step else []
     pad_values = {spec.name: spec.pad_value for spec in graph.inputs if spec.pad_value is not None}
     reference = None
     if model is not None:

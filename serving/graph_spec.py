@@ -23,7 +23,8 @@ class GraphSpec:
         nodes: Number of nodes of the graph.
         operators: Operator type to number of nodes.
         options: Scalars that a caller may leave out, such as the longest output of a decode loop.
-        limits: Name of a dynamic dimension of the inputs to its largest valid size.
+        limits: Name of a dynamic dimension of the inputs to its largest valid size; of `"time"` in a streaming graph,
+            to the largest number of steps of a whole stream.
         decoding: How the graph searches for outputs (strategy, num_beams, start_id, end_id, length_term), free in form;
             None for a graph that does not.
     """
@@ -74,6 +75,13 @@ class GraphSpec:
                 )
             if limit < 1:
                 fields.refuse(f"limits.{dim}", "at least 1", limit)
+        for i, state in enumerate(graph.states):
+            if state.growing_dim in dynamic:
+                raise BundleError(
+                    f"bundle.json: `{where}.states[{i}].shape` must be fixed but for 'batch' and one dimension of its "
+                    f"own that grows from zero; the inputs have these: {listed(dict.fromkeys(dynamic))}. "
+                    f"Received: {list(state.shape)}."
+                )
         taken = graph.input_names + tuple(option.name for option in graph.options)
         for side, names in (("inputs", taken), ("outputs", graph.output_names)):
             twice = [name for name, count in Counter(names).items() if count > 1]

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.errors import BundleError, InputError, ServingError, listed
-from keras_seq.serving.inputs import check_array, check_sizes, name_inputs
+from keras_seq.serving.inputs import check_array, check_limits, check_sizes, name_inputs
 from keras_seq.serving.session import Session
 from keras_seq.serving.snapshot import Snapshot
 from keras_seq.serving.tensor_spec import TensorSpec
@@ -17,6 +17,10 @@ from keras_seq.serving.tensor_spec import TensorSpec
 class Stream:
     """A sequence that arrives in chunks. However it is cut, the outputs are those of the whole.
 
+    The states of recurrent layers keep their size. Those of attention layers hold keys and values of every step so far:
+    memory and the time a step takes grow with the sequence (`nbytes`), and a model whose positions end somewhere
+    refuses the step beyond.
+
     `stream.new()` gives another stream over the same graph in memory; each holds nothing but its states and outputs, so
     thousands share one. Different streams may be fed from different threads at the same time; one stream is one
     sequence, and is fed by one thread at a time.
@@ -24,8 +28,8 @@ class Stream:
     Args:
         bundle: The bundle's folder, or a `Bundle` already loaded; exported with `streaming=True`.
         graph: Which of its graphs to run; it must carry states.
-        keep_outputs: Keep every per-step output for `result()`. Without it memory does not grow with the sequence, and
-            `result()` gives the latest of the outputs that have no `time` dimension.
+        keep_outputs: Keep every per-step output for `result()`. Without it nothing but a cache of attention grows with
+            the sequence, and `result()` gives the latest of the outputs that have no `time` dimension.
         num_threads: Threads for one call, the caller's included; by default as many as the process may use.
         providers: ONNX Runtime execution providers in order of preference; by default CUDA where there is one, then the
             CPU.
@@ -98,6 +102,11 @@ class Stream:
         """Number of time steps fed since the start."""
         return self._steps
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the states as they are now: what `feed` carries on, without the outputs kept."""
+        return sum(state.nbytes for state in self._states.values())
+
     def feed(self, inputs: Any) -> dict[str, np.ndarray]:
         """Run the next chunk.
 
@@ -110,8 +119,9 @@ class Stream:
             Output name to array: for per-step outputs this chunk's steps, for the others their value after the chunk.
 
         Raises:
-            InputError: If a name, rank, dimension, dtype or value does not suit, or the batch size is not that of the
-                chunks before. The stream is as it was then.
+            InputError: If a name, rank, dimension, dtype or value does not suit, the batch size is not that of the
+                chunks before, or the chunk brings more steps than the model has positions for. The stream is as it was
+                then.
             ServingError: If the stream is closed, or ONNX Runtime fails. The stream is as it was then.
         """
         spec = self._session.spec
@@ -123,9 +133,12 @@ class Stream:
                 f"Every chunk of a stream must have the batch size of the first, {self.batch_size}. Received: "
                 f"{sizes['batch']}. Call reset() to start over, or new() for another stream."
             )
+        for tensor in spec.inputs:
+            check_limits(feeds[tensor.name].shape, tensor, spec.limits)
+        self._check_room(sizes.get("time", 0))
         for state in spec.states:
             feeds[state.input] = (
-                self._states[state.name] if self._states else np.zeros((sizes["batch"], *state.shape[1:]), state.dtype)
+                self._states[state.name] if self._states else np.zeros(state.start_shape(sizes["batch"]), state.dtype)
             )
         answers = self._session.run(feeds)
         self._states = {state.name: answers.pop(state.output) for state in spec.states}
@@ -136,6 +149,15 @@ class Stream:
             elif self._keep_outputs:
                 self._kept.setdefault(name, []).append(answer.copy())
         return answers
+
+    def _check_room(self, steps: int):
+        """Refuse a chunk that would take the stream past the model's last position."""
+        limit = self._session.spec.limits.get("time")
+        if limit is not None and self._steps + steps > limit:
+            raise InputError(
+                f"The stream is full: the model takes {limit} steps at most, {self._steps} were fed, and this chunk "
+                f"has {steps}. Call reset() or new() to start over, or train and export a model that allows more."
+            )
 
     def result(self) -> dict[str, np.ndarray]:
         """The outputs of everything fed since the start.

@@ -94,14 +94,25 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class StateSpec:
-    """One recurrent state of a streaming graph; a stream starts with zeros and feeds `output` back as `input`.
+    """One state of a streaming graph; a stream starts with zeros and feeds `output` back as `input`.
+
+    A state of a recurrent layer has the same size at every step. One that holds something of every step so far, such as
+    the keys of an attention layer, grows: it has a dynamic dimension, which starts at zero.
 
     Attributes:
         name: The state's own name, such as `"lstm_1.h"`.
         input: Name of the graph's input that takes the state.
         output: Name of the graph's output that gives the next state.
         dtype: NumPy name of its type.
-        shape: `("batch", 128)`: all but the first dimension are fixed.
+        shape: `("batch", 128)`, or `("batch", 8, "past", 64)` for one that grows: behind the batch all dimensions are
+            fixed but for one at most.
+
+    Example:
+        >>> keys = StateSpec("attention.keys", "keys", "keys.next", "float32", ("batch", 8, "past", 64))
+        >>> keys.growing_dim
+        'past'
+        >>> keys.start_shape(3)
+        (3, 8, 0, 64)
     """
 
     name: str
@@ -122,12 +133,21 @@ class StateSpec:
         """
         fields = Fields(value, where)
         shape = read_shape(fields)
-        if any(isinstance(dim, str) for dim in shape[1:]):
+        if sum(isinstance(dim, str) for dim in shape[1:]) > 1:
             raise BundleError(
-                f"bundle.json: `{where}.shape` must be fixed but for 'batch', as a state starts with zeros of that "
-                f"size. Received: {shorten(list(shape))}."
+                f"bundle.json: `{where}.shape` must be fixed but for 'batch' and one dimension that grows from zero. "
+                f"Received: {shorten(list(shape))}."
             )
         return cls(fields.text("name"), fields.text("input"), fields.text("output"), read_dtype(fields), shape)
+
+    @property
+    def growing_dim(self) -> str | None:
+        """Name of the dimension that grows with the steps; None for a state that keeps its size."""
+        return next((dim for dim in self.shape[1:] if isinstance(dim, str)), None)
+
+    def start_shape(self, batch: int) -> tuple[int, ...]:
+        """Shape of the zeros that a stream of `batch` sequences starts with."""
+        return (batch, *(0 if isinstance(dim, str) else dim for dim in self.shape[1:]))
 
     def to_dict(self) -> dict[str, Any]:
         """The state as `bundle.json` holds it."""

@@ -19,11 +19,26 @@ class StreamState:
 
     Attributes:
         name: `<layer>.<state>`, e.g. `lstm_1.h`.
-        size: Number of units; the tensor is (batch, size).
+        shape: Behind the batch: `(128,)`; or, for one that grows with the steps, with a named dimension that starts at
+            zero, `(8, "past", 64)`.
     """
 
     name: str
-    size: int
+    shape: tuple[int | str, ...]
+
+    @property
+    def dims(self) -> tuple[int | str, ...]:
+        """All dimensions, as the input that takes the state has them."""
+        return ("batch", *self.shape)
+
+    @property
+    def next_dims(self) -> tuple[int | str, ...]:
+        """All dimensions of the output that gives the next value: one that grows has another name than before."""
+        return ("batch", *(f"{dim} + time" if isinstance(dim, str) else dim for dim in self.shape))
+
+    def start_shape(self, batch: int) -> tuple[int, ...]:
+        """Shape of the zeros that a stream of `batch` sequences starts with."""
+        return (batch, *(0 if isinstance(dim, str) else dim for dim in self.shape))
 
     @property
     def next_name(self) -> str:
@@ -53,28 +68,35 @@ class Trace:
     next_states: dict[str, tf.Tensor] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
 
-    def take_states(self, layer_name: str, state_sizes: dict[str, int], batch: tf.Tensor) -> dict[str, tf.Tensor]:
+    def take_states(
+        self, layer_name: str, state_shapes: dict[str, int | tuple[int | str, ...]], batch: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         """The states that a layer starts a chunk with.
 
         Args:
             layer_name: The layer's name; a layer that is called again gets `.call_2`, … behind it.
-            state_sizes: State name within the layer (`h`, `c`) to number of units.
+            state_shapes: State name within the layer (`h`, `keys`) to number of units, or to the shape behind the
+                batch, in which one dimension may be a name: it grows from zero.
             batch: Scalar, the batch size.
 
         Returns:
-            By full name, tensors (batch, size), in the order of `state_sizes`.
+            By full name, tensors (batch, units) or (batch, *shape), in the order of `state_shapes`.
         """
         prefix, call = layer_name, 1
         taken = {state.name for state in self.states}
-        while f"{prefix}.{next(iter(state_sizes))}" in taken:
+        while f"{prefix}.{next(iter(state_shapes))}" in taken:
             call += 1
             prefix = f"{layer_name}.call_{call}"
         result = {}
-        for short_name, size in state_sizes.items():
-            state = StreamState(f"{prefix}.{short_name}", size)
+        for short_name, shape in state_shapes.items():
+            state = StreamState(f"{prefix}.{short_name}", shape if isinstance(shape, tuple) else (shape,))
             self.states.append(state)
             given = self.given_states.get(state.name)
-            result[state.name] = tf.zeros([batch, size]) if given is None else given
+            if given is None:
+                # A zero that the tracing cannot see through: the dimension must be as unknown as it will be.
+                sizes = [0 * batch if isinstance(dim, str) else dim for dim in state.shape]
+                given = tf.zeros([batch, *sizes])
+            result[state.name] = given
         return result
 
     @contextlib.contextmanager

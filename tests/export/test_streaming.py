@@ -50,7 +50,7 @@ class Step:
 
     def run(self, inputs, bounds):
         """Outputs put together along time, or the last ones where there is none."""
-        carried = {state.name: np.zeros((BATCH, state.size), "float32") for state in self.states}
+        carried = {state.name: np.zeros(state.start_shape(BATCH), "float32") for state in self.states}
         pieces = []
         for start, stop in itertools.pairwise(bounds):
             chunk = {name: value[:, start:stop] for name, value in inputs.items()}
@@ -116,7 +116,7 @@ def test_states_are_called_by_their_layers():
     states = Step(masked_model(MAKERS["LSTM"])).states
     names = [f"lstm_{i}.{s}" for i in (1, 2, 3) for s in ("h", "c")]
     assert {state.name for state in states} == {*names, "lstm_1.call_2.h", "lstm_1.call_2.c"}
-    assert {state.size for state in states} == {2}
+    assert {state.shape for state in states} == {(2,)}
 
 
 def test_states_of_stacks_are_numbered_from_the_input_upwards():
@@ -124,7 +124,7 @@ def test_states_of_stacks_are_numbered_from_the_input_upwards():
     cells = keras.layers.RNN([keras.layers.GRUCell(2), keras.layers.LSTMCell(7)], name="cells")
     x = keras.Input((None, FEATURES), name="signal")
     model = keras.Model(x, [stack(x), cells(x)])
-    found = {state.name: state.size for state in find_states(model, model_signature(model))}
+    found = {state.name: state.shape[0] for state in find_states(model, model_signature(model))}
     assert found == {
         "deep.0.h": 5,
         "deep.0.c": 5,
