@@ -18,9 +18,16 @@ class Decoding(NamedTuple):
             next, unnormalised; `alignments` `(rows, source)` say what the step attended to. What all steps and all
             hypotheses of a source share, such as the encoder's outputs, the function closes over.
         state: any nest of tensors with the rows as their first axis. The rows of one source are neighbours:
-            `rows = batch * hypotheses`.
+            `rows = batch * hypotheses`. Where `reorder` is given their layout is the model's own affair.
         batch: how many sources there are, a number or a scalar tensor.
         attends: whether the step gives alignments.
+        reorder: `reorder(state, parents) -> state`, what becomes of the state when row i goes on from row `parents[i]`,
+            `(rows,)` integers, of the same source. By default all tensors' rows are gathered. A model whose hypotheses
+            share a cache need not copy it.
+        first_tokens: what is put in for the first step, `(batch,)` int32: the last tokens of prompts, say. By default
+            the start token.
+        growing: a nest like `state` that says along which axis the steps lengthen each tensor, `None` for those that
+            keep their shape. By default an axis that has size 0 at the start may grow.
 
     Example:
     >>> from keras import ops
@@ -37,3 +44,6 @@ class Decoding(NamedTuple):
     state: Any
     batch: int | Tensor
     attends: bool = False
+    reorder: Callable[[Any, Tensor], Any] | None = None
+    first_tokens: Tensor | None = None
+    growing: Any = None

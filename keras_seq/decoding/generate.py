@@ -1,6 +1,6 @@
 """The decode loop: asks the model for logits, a strategy for tokens, and makes hypotheses of the history."""
 
-from keras import ops, tree
+from keras import ops
 
 from keras_seq.decoding.beam_search import BeamSearch
 from keras_seq.decoding.decoding import Decoding
@@ -8,6 +8,7 @@ from keras_seq.decoding.greedy import Greedy
 from keras_seq.decoding.hypotheses import Hypotheses
 from keras_seq.decoding.loop import gather_rows, run_steps
 from keras_seq.decoding.sampling import Sampling
+from keras_seq.decoding.state import check_state, growing_axes, reorder
 from keras_seq.decoding.strategy import IMPOSSIBLE, Run, Strategy
 from keras_seq.recurrent.cell import Tensor
 
@@ -20,7 +21,7 @@ def generate(
     Args:
         decoding: the model's step and its first state, with `strategy.rows_per_source` rows for each source.
         strategy: how to choose; by default `Greedy()`.
-        start_id: the id that is put in for the first step.
+        start_id: the id that is put in for the first step, unless the decoding has its own first tokens.
         end_id: the id that ends a hypothesis.
         with_margins: whether to say for each source, `(batch,)`, by how much the closest of all decisions was decided.
             Where that is within rounding another runtime may rightly decide otherwise.
@@ -29,8 +30,8 @@ def generate(
         The hypotheses, and with `with_margins` the margins.
 
     Raises:
-        ValueError: for ids outside the vocabulary, more beams than tokens to choose from, or a step whose state does
-            not keep its structure, shapes and dtypes.
+        ValueError: for ids outside the vocabulary, more beams than tokens to choose from, first tokens of another shape
+            than `(batch,)`, or a step whose state does not keep its structure, shapes and dtypes.
 
     Example:
         See `keras_seq.Decoding`.
@@ -42,22 +43,25 @@ def generate(
     records = {"tokens": ("int32", 1), **strategy.records()}
     records |= {"alignments": ("float32", 2)} if decoding.attends else {}
     records |= {"margins": ("float32", 1)} if with_margins else {}
+    growing = growing_axes(decoding.state, decoding.growing)
 
     def body(step, carried):
         tokens, state, kept = carried
         logits, new_state, *alignments = decoding.step(tokens, state)
-        _check_step(strategy, logits, state, new_state, start_id, end_id)
+        _check_logits(strategy, logits, start_id, end_id)
+        check_state(state, new_state, growing)
         logits = strategy.allow(ops.cast(logits, "float32"), step, end_id)
         choice = strategy.choose(step, logits, kept, run)
         if choice.parents is not None:
-            new_state = tree.map_structure(lambda tensor: gather_rows(tensor, choice.parents), new_state)
+            new_state = (decoding.reorder or reorder)(new_state, choice.parents)
         record = {"tokens": choice.tokens, **choice.record}
         if decoding.attends:
             record["alignments"] = ops.cast(alignments[0], "float32")
         return (choice.tokens, new_state, choice.kept), record, choice.more
 
-    start = (ops.full((run.batch * beams,), start_id, "int32"), decoding.state, strategy.start(run))
-    steps, (_, _, kept), history = run_steps(body, start, strategy.max_length, records)
+    start = (_first_tokens(decoding, start_id, beams), decoding.state, strategy.start(run))
+    axes = (None, growing, growing_axes(start[2]))
+    steps, (_, _, kept), history = run_steps(body, start, strategy.max_length, records, axes)
     hypotheses, ranks = _hypotheses(strategy, run, steps, kept, history)
     if not with_margins:
         return hypotheses
@@ -128,29 +132,25 @@ def _hypotheses(strategy: Strategy, run: Run, steps: Tensor, kept, history) -> t
     return results, ranks
 
 
-def _check_step(strategy: Strategy, logits: Tensor, state, new_state, start_id: int, end_id: int) -> None:
-    """Checks what a step gave; only what is known without running it, so it costs nothing in a graph."""
+def _first_tokens(decoding: Decoding, start_id: int, beams: int) -> Tensor:
+    """What is put in for the first step, `(rows,)` int32."""
+    first = decoding.first_tokens
+    if first is None:
+        return ops.full((decoding.batch * beams,), start_id, "int32")
+    if len(first.shape) != 1:
+        raise ValueError(
+            "`first_tokens` of a `Decoding` must have the shape (batch,), an id for each source. "
+            f"Received: shape {tuple(first.shape)}"
+        )
+    first = ops.cast(first, "int32")
+    return first if beams == 1 else ops.repeat(first, beams)
+
+
+def _check_logits(strategy: Strategy, logits: Tensor, start_id: int, end_id: int) -> None:
+    """Checks the logits of a step, and the strategy against the vocabulary that they show."""
     if len(logits.shape) != 2 or logits.shape[-1] is None:
         raise ValueError(
             "the step of a `Decoding` must return logits of shape (rows, vocabulary), with a known vocabulary. "
             f"Received: logits of shape {tuple(logits.shape)}"
         )
     strategy.check(logits.shape[-1], start_id, end_id)
-    try:
-        tree.assert_same_structure(state, new_state)
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"the step of a `Decoding` must return a state of the structure that it was given: {error}"
-        ) from error
-    for (path, before), (_, after) in zip(
-        tree.flatten_with_path(state), tree.flatten_with_path(new_state), strict=True
-    ):
-        same = len(before.shape) == len(after.shape) and all(
-            None in (a, b) or a == b for a, b in zip(before.shape[1:], after.shape[1:], strict=True)
-        )
-        if not same or before.dtype != after.dtype:
-            name = ".".join(map(str, path)) or "state"
-            raise ValueError(
-                f"the step of a `Decoding` must keep the shape and dtype of its state. Expected for {name!r}: "
-                f"{tuple(before.shape)} {before.dtype}. Received: {tuple(after.shape)} {after.dtype}"
-            )

@@ -37,6 +37,7 @@ def run_steps(
     carried: Any,
     max_steps: int | Tensor,
     records: dict[str, tuple[str, int]],
+    growing: Any = None,
 ) -> tuple[Tensor, Any, dict[str, Tensor]]:
     """Runs `body` as long as there is more to do, at least once and at most `max_steps` times.
 
@@ -49,6 +50,7 @@ def run_steps(
             axis of size 0, which may grow.
         max_steps: at least 1, a number or a scalar integer.
         records: dtype and number of axes of each tensor in `record`.
+        growing: a nest like `carried` of the axes that may grow whatever their size, `None` where there is none.
 
     Returns:
         The number of steps made, what the last one carried, and the records, each with the steps as its first axis.
@@ -56,7 +58,7 @@ def run_steps(
     if backend.backend() == "tensorflow":
         from keras_seq.decoding import tensorflow_graph
 
-        return tensorflow_graph.run_steps(body, carried, max_steps, records)
+        return tensorflow_graph.run_steps(body, carried, max_steps, records, growing)
     history, step, more = [], 0, True
     while more and step < int(max_steps):
         carried, record, more = body(ops.convert_to_tensor(step, "int32"), carried)

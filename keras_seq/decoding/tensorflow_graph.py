@@ -21,12 +21,16 @@ def run_steps(
     carried: Any,
     max_steps: tf.Tensor | int,
     records: dict[str, tuple[str, int]],
+    growing: Any = None,
 ) -> tuple[tf.Tensor, Any, dict[str, tf.Tensor]]:
     """`keras_seq.decoding.loop.run_steps` as one `tf.while_loop`."""
     arrays = {
         name: tf.TensorArray(dtype, size=0, dynamic_size=True, element_shape=[None] * rank)
         for name, (dtype, rank) in records.items()
     }
+
+    if growing is None:
+        growing = tree.map_structure(lambda tensor: None, carried)
 
     def condition(step, more, carried, arrays):
         return tf.logical_and(step < max_steps, more)
@@ -38,7 +42,7 @@ def run_steps(
     invariants = (
         tf.TensorShape([]),
         tf.TensorShape([]),
-        tree.map_structure(_invariant, carried),
+        tree.map_structure(_invariant, carried, growing),
         {name: tf.TensorShape(None) for name in arrays},
     )
     start = (tf.zeros([], tf.int32), tf.ones([], tf.bool), carried, arrays)
@@ -46,7 +50,7 @@ def run_steps(
     return steps, carried, {name: array.stack() for name, array in arrays.items()}
 
 
-def _invariant(tensor: tf.Tensor) -> tf.TensorShape:
-    """The shape that a carried tensor keeps: rows may be any number, an axis of size 0 grows."""
+def _invariant(tensor: tf.Tensor, growing: int | None) -> tf.TensorShape:
+    """The shape that a carried tensor keeps: rows may be any number, an axis that grows or has size 0 too."""
     shape = tensor.shape.as_list()
-    return tf.TensorShape([None if axis == 0 or size == 0 else size for axis, size in enumerate(shape)])
+    return tf.TensorShape([None if axis in (0, growing) or size == 0 else size for axis, size in enumerate(shape)])
