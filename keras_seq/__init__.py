@@ -11,9 +11,17 @@ from keras_seq._registration import register_with_keras
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["attention", "decoding", "metrics", "models", "recurrent", "training"],
+    submodules=["attention", "decoding", "metrics", "models", "recurrent", "training", "transformer"],
     submod_attrs={
-        "attention": ["AttentionDecoder", "BahdanauAttention", "LuongAttention", "Memory", "MemoryAttention"],
+        "attention": [
+            "AttentionDecoder",
+            "BahdanauAttention",
+            "KeyValues",
+            "LuongAttention",
+            "Memory",
+            "MemoryAttention",
+            "MultiHeadAttention",
+        ],
         "decoding": [
             "BeamSearch",
             "Decoding",
@@ -43,6 +51,16 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "portable_kernels",
         ],
         "training": ["GradientError", "GradientMonitor", "SequenceCrossentropy"],
+        "transformer": [
+            "FeedForward",
+            "LearnedPositionalEncoding",
+            "RotaryEmbedding",
+            "SinusoidalPositionalEncoding",
+            "TransformerDecoder",
+            "TransformerDecoderBlock",
+            "TransformerEncoder",
+            "TransformerEncoderBlock",
+        ],
     },
 )
 
@@ -50,6 +68,7 @@ __getattr__ = naming_extra(__getattr__, "train", ["keras", "tensorflow"])
 register_with_keras(
     "keras_seq.recurrent",
     "keras_seq.attention",
+    "keras_seq.transformer",
     "keras_seq.models",
     "keras_seq.training",
     "keras_seq.metrics.sequence_accuracy_metric",

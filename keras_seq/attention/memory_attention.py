@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_seq.attention.memory import Memory
+from keras_seq.attention.known import axis_size
 from keras_seq.recurrent.cell import Tensor
 from keras_seq.recurrent.layer import as_time_mask
 
@@ -130,7 +131,7 @@ class MemoryAttention(keras.layers.Layer):
         context = ops.matmul(ops.cast(scores, self.compute_dtype), memory.values)
         scores = ops.cast(scores if memory.valid is None else scores * memory.valid, self.compute_dtype)
         # The number of steps comes from the memory, not from the scores, so that it is known before a loop.
-        return _as_rows(context, context.shape[2]), _as_rows(scores, _size(memory.values, 1))
+        return _as_rows(context, context.shape[2]), _as_rows(scores, axis_size(memory.values, 1))
 
     def call(
         self,
@@ -149,10 +150,10 @@ class MemoryAttention(keras.layers.Layer):
         if len(query.shape) == 2:
             context, scores = self.attend(query, memory)
         else:
-            queries = _size(query, 1)
+            queries = axis_size(query, 1)
             context, scores = self.attend(_as_rows(query, query.shape[2]), memory, queries_per_source=queries)
             context = ops.reshape(context, (-1, queries, context.shape[-1]))
-            scores = ops.reshape(scores, (-1, queries, _size(values, 1)))
+            scores = ops.reshape(scores, (-1, queries, axis_size(values, 1)))
         return (context, scores) if return_attention_scores else context
 
     @property
@@ -163,12 +164,6 @@ class MemoryAttention(keras.layers.Layer):
 def _as_rows(tensor: Tensor, size: Any) -> Tensor:
     """`(batch, queries, size)` as `(batch * queries, size)`."""
     return ops.squeeze(tensor, axis=1) if tensor.shape[1] == 1 else ops.reshape(tensor, (-1, size))
-
-
-def _size(tensor: Tensor, axis: int) -> Any:
-    """A number where it is known, so that nothing is computed in a graph; otherwise a scalar tensor."""
-    size = tensor.shape[axis]
-    return ops.shape(tensor)[axis] if size is None else size
 
 
 def additive_scores(query: Tensor, keys: Tensor, score_kernel: Tensor, queries_per_source: Any) -> Tensor:
@@ -189,4 +184,4 @@ def additive_scores(query: Tensor, keys: Tensor, score_kernel: Tensor, queries_p
     # many rows as `sum(hidden * v)`. A product of rank 4 by rank 2 is wrong in TensorFlow under oneDNN, and
     # `ops.matmul` goes round that with shapes computed in each step.
     scores = ops.matmul(score_kernel, ops.transpose(ops.reshape(hidden, (-1, units))))
-    return ops.reshape(scores, (-1, queries_per_source, _size(keys, 2)))
+    return ops.reshape(scores, (-1, queries_per_source, axis_size(keys, 2)))

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 
+from keras_seq.attention.known import known_values
 from keras_seq.recurrent.cell import Tensor
-
-
-def known_values(tensor: Any) -> np.ndarray | None:
-    """The values of a tensor or array, or `None` where they are known only when a graph runs."""
-    if isinstance(tensor, keras.KerasTensor):
-        return None
-    if hasattr(tensor, "detach"):  # PyTorch's, of any device
-        tensor = tensor.detach().cpu()
-    try:
-        return np.asarray(tensor)
-    except (NotImplementedError, TypeError):  # how TensorFlow and JAX say that a tensor is traced
-        return None
 
 
 def check_rank(name: str, tensor: Tensor, dims: str) -> None:

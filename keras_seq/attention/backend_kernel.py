@@ -1,0 +1,70 @@
+"""The backend's own kernel for scaled dot-product attention: flash attention where the device has it."""
+
+from keras import ops
+from keras.src import backend
+
+from keras_seq.recurrent.cell import Tensor
+
+LOWEST_FLOAT16_BIAS = -3e4
+"""Large enough to hide a step, and finite in float16 when two are added."""
+
+
+def has_backend_kernel() -> bool:
+    """Whether the backend has one: that of Keras for TensorFlow is no faster than plain operations."""
+    return backend.backend() in ("jax", "torch")
+
+
+def backend_dot_product(
+    query: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    bias: Tensor | None = None,
+    causal: bool = False,
+    flash_attention: bool | None = None,
+) -> Tensor:
+    """The context of `scaled_dot_product` by the backend's own kernel, which may be flash attention.
+
+    Args:
+        query: as there.
+        keys: as there.
+        values: as there.
+        bias: as there.
+        causal: whether query i sees the steps up to i alone. PyTorch's flash attention takes this and no bias.
+        flash_attention: `True` to insist, `False` to do without, `None` to leave it to the backend.
+    """
+    dtype = backend.standardize_dtype(query.dtype)
+    if bias is not None and dtype == "float16":
+        bias = ops.maximum(bias, LOWEST_FLOAT16_BIAS)
+    context = ops.dot_product_attention(
+        *(ops.transpose(tensor, (0, 2, 1, 3)) for tensor in (query, keys, values)),
+        bias=None if bias is None else ops.cast(bias, dtype),
+        is_causal=causal,
+        flash_attention=flash_attention,
+    )
+    return ops.transpose(context, (0, 2, 1, 3))
+
+
+def flash_attention_obstacle(flash_attention: bool | None, dropout: float, masked: bool) -> str | None:
+    """Why training does not take flash attention here, or `None` where it does."""
+    name = backend.backend()
+    if flash_attention is False:
+        return "flash_attention=False"
+    if name not in ("jax", "torch"):
+        return f"the {name} backend has no flash attention"
+    if dropout:
+        return "dropout of the attention scores needs the scores"
+    if masked and name == "torch":
+        return "PyTorch's flash attention takes no padding mask"
+    if not _on_gpu(name):
+        return "no GPU"
+    return None
+
+
+def _on_gpu(name: str) -> bool:
+    if name == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    import torch
+
+    return torch.cuda.is_available()
