@@ -29,7 +29,6 @@ _ACROSS_TIME = {
         _LAYERS.GlobalMaxPooling1D,
         _LAYERS.Attention,
         _LAYERS.AdditiveAttention,
-        _LAYERS.MultiHeadAttention,
         _LAYERS.GroupQueryAttention,
         _LAYERS.Flatten,
         _LAYERS.RepeatVector,

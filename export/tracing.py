@@ -96,6 +96,7 @@ def traceable(model: keras.Model, signature: Signature, trace: Trace, states: Se
         trace.given_states = dict(zip((state.name for state in states), tensors[count:], strict=True))
         trace.states.clear()
         trace.next_states.clear()
+        trace.shared.clear()
         with swapped_calls(model, trace):
             outputs = keras.tree.flatten(signature.call(*tensors[:count]))
         return [tf.identity(t) for t in (*outputs, *(trace.next_states[state.name] for state in states))]
@@ -114,7 +115,10 @@ def find_states(model: keras.Model, signature: Signature) -> tuple[StreamState, 
     if trace.refusals:
         raise StreamingError(streaming_refusal(model, trace.refusals))
     if not trace.states:
-        raise StreamingError(f"model {model.name!r} has no recurrent layer, so there is no state to carry in a stream.")
+        raise StreamingError(
+            f"model {model.name!r} has no recurrent layer and no causal attention, so there is no state to carry in a "
+            "stream."
+        )
     return tuple(trace.states)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 
 import keras
 
 import keras_seq
 from keras_seq.export.errors import NotNativeError
+from keras_seq.export.lowering.attention_stream import stock_stream_call, stream_call
 from keras_seq.export.lowering.bidirectional import bidirectional_call, paired_cells
 from keras_seq.export.lowering.dense import dense_call, is_plain_dense
+from keras_seq.export.lowering.positions import positions_call
 from keras_seq.export.lowering.recurrent import (
     native_call,
     native_cells,
@@ -20,8 +23,17 @@ from keras_seq.export.lowering.recurrent import (
 )
 from keras_seq.export.lowering.time_distributed import time_distributed_call
 from keras_seq.export.lowering.trace import Trace
+from keras_seq.transformer.block import TransformerBlock
+from keras_seq.transformer.stack import TransformerStack
 
 __all__ = ["portable_model", "swapped_calls"]
+
+_STREAM_RULES = {
+    keras_seq.MultiHeadAttention: stream_call,
+    keras.layers.MultiHeadAttention: stock_stream_call,
+    keras_seq.SinusoidalPositionalEncoding: positions_call,
+    keras_seq.LearnedPositionalEncoding: positions_call,
+}
 
 
 @contextlib.contextmanager
@@ -72,6 +84,15 @@ def _layers(model: keras.Model) -> list[keras.Layer]:
 
 def _lowered_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | None:
     """The rule that `layer` follows, or None where it keeps its own call."""
+    call = _whole_call(layer, name, trace)
+    for kind, rule in _STREAM_RULES.items():
+        if trace.streaming and isinstance(layer, kind):
+            return rule(layer, name, trace, call or functools.partial(type(layer).call, layer))
+    return call
+
+
+def _whole_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | None:
+    """Its rule for whole sequences; that of recurrent layers carries their states too."""
     if isinstance(layer, keras.layers.TimeDistributed):
         return None if overridden_method(layer) else time_distributed_call(layer, trace)
     if trace.markers is not None and is_plain_dense(layer):
@@ -88,13 +109,15 @@ def _lowered_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | Non
 
 
 def _names(layers: list[keras.Layer]) -> dict[int, str]:
-    """Names that tell the layers of one stack from those of another."""
-    return {
-        id(sublayer): f"{layer.name}.{index}"
-        for layer in layers
-        if isinstance(layer, keras_seq.StackedRNN)
-        for index, sublayer in enumerate(layer.layers)
-    }
+    """Names that tell the layers of one stack from those of another; `layers` with each stack before what is in it."""
+    names: dict[int, str] = {}
+    for layer in layers:
+        own = names.get(id(layer), layer.name)
+        if isinstance(layer, keras_seq.StackedRNN):
+            names |= {id(sublayer): f"{own}.{index}" for index, sublayer in enumerate(layer.layers)}
+        elif isinstance(layer, (TransformerBlock, TransformerStack)):
+            names |= {id(sublayer): f"{own}.{sublayer.name}" for sublayer in layer._layers}
+    return names
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import tensorflow as tf
@@ -57,6 +57,7 @@ class Trace:
             serves to find out which states there are.
         states: The states met, in order.
         next_states: Their values after the chunk, by name.
+        shared: What the layers have in common and the graph computes once; see `once`.
         refusals: Why the model cannot stream after all, noticed while tracing. (An error raised inside a layer's call
             would reach the user wrapped in a listing of the call's arguments.)
     """
@@ -66,6 +67,7 @@ class Trace:
     given_states: dict[str, tf.Tensor] = field(default_factory=dict)
     states: list[StreamState] = field(default_factory=list)
     next_states: dict[str, tf.Tensor] = field(default_factory=dict)
+    shared: dict[tuple, tuple] = field(default_factory=dict)
     refusals: list[str] = field(default_factory=list)
 
     def take_states(
@@ -98,6 +100,22 @@ class Trace:
                 given = tf.zeros([batch, *sizes])
             result[state.name] = given
         return result
+
+    def once(self, what: str, make: Callable[[], tf.Tensor], source: tf.Tensor | None = None) -> tf.Tensor:
+        """A tensor that several layers need, made by the first of them.
+
+        A stream has one time axis, so what depends on the sizes of the chunk and of the past alone is the same for all.
+
+        Args:
+            what: Its name.
+            make: Makes it.
+            source: What else it depends on; each source has a tensor of its own.
+        """
+        graph = tf.compat.v1.get_default_graph()
+        key = (what, id(graph), id(source))
+        if key not in self.shared:
+            self.shared[key] = (make(), graph, source)  # these two kept, as an id is given anew to what comes later
+        return self.shared[key][0]
 
     @contextlib.contextmanager
     def whole_sequences(self) -> Iterator[None]:

@@ -253,7 +253,7 @@ def test_state_that_the_model_computes_is_refused_by_name(tmp_path):
 
 def test_model_without_a_recurrence_has_nothing_to_carry(tmp_path):
     message = names_refused(signal_model(keras.layers.Dense(2)), tmp_path)
-    assert "has no recurrent layer, so there is no state to carry in a stream" in message
+    assert "has no recurrent layer and no causal attention, so there is no state to carry in a stream" in message
 
 
 def test_fixed_length_is_refused(tmp_path):
