@@ -29,8 +29,7 @@ def check_arguments(layer: Any) -> None:
         raise ValueError(f"`flash_attention` must be True, False or None. Received: {layer.flash_attention!r}")
     if layer.rotary is not None and layer.key_dim % 2:
         raise ValueError(
-            "`key_dim` must be even with `rotary`, which turns pairs of features. "
-            f"Received: key_dim={layer.key_dim}"
+            f"`key_dim` must be even with `rotary`, which turns pairs of features. Received: key_dim={layer.key_dim}"
         )
 
 

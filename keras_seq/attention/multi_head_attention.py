@@ -153,9 +153,7 @@ class MultiHeadAttention(keras.layers.Layer):
         )
         if not self.use_bias:
             return kernel, None
-        return kernel, self.add_weight(
-            shape=shape[-bias_axes:], name=f"{name}_bias", initializer=self.bias_initializer
-        )
+        return kernel, self.add_weight(shape=shape[-bias_axes:], name=f"{name}_bias", initializer=self.bias_initializer)
 
     def call(
         self,

@@ -1,6 +1,6 @@
 """What the two stacks of transformer blocks share: positions, dropout, blocks, the last normalisation."""
 
-from collections.abc import Callable
+import functools
 from typing import Any, ClassVar
 
 import keras
@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_seq.recurrent.cell import Identifier, Tensor
 from keras_seq.transformer.block import NORMS, TransformerBlock
+from keras_seq.transformer.gradient_checkpointing import checkpointed
 from keras_seq.transformer.learned_positional_encoding import LearnedPositionalEncoding
 from keras_seq.transformer.rotary_embedding import RotaryEmbedding
 from keras_seq.transformer.sinusoidal_positional_encoding import SinusoidalPositionalEncoding
@@ -121,11 +122,12 @@ class TransformerStack(keras.layers.Layer):
         """The outputs of the last block, normalised where the blocks normalise first."""
         return outputs if self.final_norm is None else self.final_norm(outputs)
 
-    def run_block(self, block: Callable[..., Tensor], x: Tensor, *others: Tensor, training: bool | None) -> Tensor:
+    def run_block(self, block: TransformerBlock, *tensors: Tensor, training: bool | None, **masks: Any) -> Tensor:
         """One block; its insides computed again for the gradient instead of kept, with `gradient_checkpointing`."""
-        if not (self.gradient_checkpointing and training):
-            return block(x, *others)
-        return keras.remat(block)(x, *others)
+        run = functools.partial(block, training=training, **masks)
+        if self.gradient_checkpointing and training:
+            run = checkpointed(block, run)
+        return run(*tensors)
 
     def compute_output_shape(self, inputs_shape: tuple[int | None, ...], *_: Any, **__: Any) -> tuple[int | None, ...]:
         """The shape of the inputs."""
@@ -138,7 +140,9 @@ class TransformerStack(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
         of_blocks = self.blocks[0].get_config()
-        kept = {name: value for name, value in of_blocks.items() if name not in ("name", "dtype", "trainable", "rotary")}
+        kept = {
+            name: value for name, value in of_blocks.items() if name not in ("name", "dtype", "trainable", "rotary")
+        }
         return {
             **super().get_config(),
             **kept,

@@ -1,6 +1,5 @@
 """The decoder of a transformer."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -79,9 +78,7 @@ class TransformerDecoder(TransformerStack):
         super().__init__(num_layers, num_heads, feed_forward_units, cross_attention=cross_attention, **kwargs)
         self.cross_attention = cross_attention
 
-    def build(
-        self, inputs_shape: tuple[int | None, ...], memory_shape: tuple[int | None, ...] | None = None
-    ) -> None:
+    def build(self, inputs_shape: tuple[int | None, ...], memory_shape: tuple[int | None, ...] | None = None) -> None:
         """Makes the weights for the features of inputs and memory."""
         self.build_stack(inputs_shape, memory_shape)
 
@@ -97,8 +94,7 @@ class TransformerDecoder(TransformerStack):
         others = () if memory is None else (memory,)
         x = self.start(inputs, None, training)
         for block in self.blocks:
-            run = functools.partial(block, mask=mask, memory_mask=memory_mask, training=training)
-            x = self.run_block(run, x, *others, training=training)
+            x = self.run_block(block, x, *others, mask=mask, memory_mask=memory_mask, training=training)
         return self.end(x)
 
     def compute_attention_scores(

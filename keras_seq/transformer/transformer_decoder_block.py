@@ -62,9 +62,7 @@ class TransformerDecoderBlock(TransformerBlock):
         super().__init__(num_heads, feed_forward_units, **kwargs)
         self.attends_to_memory = cross_attention
 
-    def build(
-        self, inputs_shape: tuple[int | None, ...], memory_shape: tuple[int | None, ...] | None = None
-    ) -> None:
+    def build(self, inputs_shape: tuple[int | None, ...], memory_shape: tuple[int | None, ...] | None = None) -> None:
         """Makes the weights for the features of inputs and memory."""
         self._check_memory(memory_shape)
         features = inputs_shape[-1]

@@ -1,6 +1,5 @@
 """The encoder of a transformer."""
 
-import functools
 from typing import Any, ClassVar
 
 import keras
@@ -79,7 +78,7 @@ class TransformerEncoder(TransformerStack):
         """The outputs; see the class for the shapes."""
         x = self.start(inputs, None, training)
         for block in self.blocks:
-            x = self.run_block(functools.partial(block, mask=mask, training=training), x, training=training)
+            x = self.run_block(block, x, mask=mask, training=training)
         return self.end(x)
 
     def compute_attention_scores(self, inputs: Tensor, mask: Tensor | None = None) -> list[Tensor]:
