@@ -12,6 +12,13 @@ from keras_seq.transformer.feed_forward import FeedForward
 NORMS = {"layer": keras.layers.LayerNormalization, "rms": keras.layers.RMSNormalization}
 
 
+def new_norm(kind: str, **settings: Any) -> keras.layers.Layer:
+    """A normalisation, `"layer"` or `"rms"`, that lets a mask through."""
+    norm = NORMS[kind](**settings)
+    norm.supports_masking = True  # Keras says so of the one and not of the other
+    return norm
+
+
 class TransformerBlock(keras.layers.Layer):
     """Base class of `TransformerEncoderBlock` and `TransformerDecoderBlock`; the arguments are described there."""
 
@@ -67,7 +74,7 @@ class TransformerBlock(keras.layers.Layer):
 
     def new_norm(self, name: str) -> keras.layers.Layer:
         """A normalisation of the kind asked for."""
-        return NORMS[self.norm](epsilon=self.epsilon, dtype=self.dtype_policy, name=name)
+        return new_norm(self.norm, epsilon=self.epsilon, dtype=self.dtype_policy, name=name)
 
     def new_attention(self, name: str, features: int, rotary: keras.layers.Layer | None = None) -> MultiHeadAttention:
         """An attention of the kind asked for.
@@ -77,8 +84,8 @@ class TransformerBlock(keras.layers.Layer):
         """
         if self.key_dim is None and features % self.num_heads:
             raise ValueError(
-                f"`num_heads` must divide the features of the inputs of layer {self.name!r}, or `key_dim` say how large "
-                f"a head is. Received: num_heads={self.num_heads}, {features} features"
+                f"`num_heads` must divide the features of the inputs of layer {self.name!r}, or `key_dim` say how "
+                f"large a head is. Received: num_heads={self.num_heads}, {features} features"
             )
         return MultiHeadAttention(
             self.num_heads,

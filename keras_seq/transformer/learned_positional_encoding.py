@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_seq.decoding.loop import gather_rows
 from keras_seq.attention.known import known_values
+from keras_seq.decoding.loop import gather_rows
 from keras_seq.recurrent.cell import Identifier, Tensor
 from keras_seq.transformer.positions import positions_of
 

@@ -31,7 +31,7 @@ class RotaryEmbedding(keras.layers.Layer):
 
     Call arguments:
         heads: `(batch, heads, steps, size)`; `size` even.
-        positions: integers that broadcast to `(batch, steps)`; by default 0, 1, 2, …
+        positions: integers that broadcast to `(batch, steps)`, by default 0, 1, 2, …; or what `angles` gave for such.
 
     Output shape:
         That of `heads`.
@@ -56,12 +56,12 @@ class RotaryEmbedding(keras.layers.Layer):
         angles = ops.cast(ops.expand_dims(positions, -1), "float32") * ops.convert_to_tensor(rates)
         return ops.cos(angles), ops.sin(angles)
 
-    def call(self, heads: Tensor, positions: Tensor | None = None) -> Tensor:
+    def call(self, heads: Tensor, positions: Tensor | tuple[Tensor, Tensor] | None = None) -> Tensor:
         """The heads, turned; see the class for the shapes."""
-        positions = positions_of(heads, positions, axis=2)
-        if len(positions.shape) == 2:
-            positions = ops.expand_dims(positions, 1)  # the same for all heads
-        cosines, sines = self.angles(positions, heads.shape[-1])
+        if not isinstance(positions, tuple):
+            positions = self.angles(positions_of(heads, positions, axis=2), heads.shape[-1])
+        # (batch, steps, size) is the same for all heads
+        cosines, sines = (ops.expand_dims(x, 1) if len(x.shape) == 3 else x for x in positions)
         first, second = ops.split(heads, 2, axis=-1)
         across = ops.concatenate([-second, first], axis=-1)
         return heads * ops.cast(cosines, heads.dtype) + across * ops.cast(sines, heads.dtype)

@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from keras_seq.recurrent.cell import Identifier, Tensor
-from keras_seq.transformer.block import NORMS, TransformerBlock
+from keras_seq.transformer.block import TransformerBlock, new_norm
 from keras_seq.transformer.gradient_checkpointing import checkpointed
 from keras_seq.transformer.learned_positional_encoding import LearnedPositionalEncoding
 from keras_seq.transformer.rotary_embedding import RotaryEmbedding
@@ -88,7 +88,7 @@ class TransformerStack(keras.layers.Layer):
         ]
         self.final_norm = None
         if norm_first:  # the sum of all residuals was never normalised
-            self.final_norm = NORMS[norm](epsilon=epsilon, dtype=self.dtype_policy, name="final_norm")
+            self.final_norm = new_norm(norm, epsilon=epsilon, dtype=self.dtype_policy, name="final_norm")
         self.supports_masking = True
 
     def _new_position_encoding(self) -> keras.layers.Layer | None:
@@ -104,6 +104,7 @@ class TransformerStack(keras.layers.Layer):
                 f"Layer {self.name!r} takes embedded tokens, (batch, steps, features), the number of features known. "
                 f"Received: shape {tuple(inputs_shape)}"
             )
+        self.features = inputs_shape[-1]
         if self.position_encoding is not None and not self.position_encoding.built:
             self.position_encoding.build(inputs_shape)
         for block in self.blocks:
@@ -112,10 +113,32 @@ class TransformerStack(keras.layers.Layer):
             self.final_norm.build(inputs_shape)
         self.built = True
 
-    def start(self, inputs: Tensor, positions: Tensor | None, training: bool | None) -> Tensor:
+    def position_table(self, length: int | Tensor) -> Any:
+        """What the positions 0 to `length - 1` are to the stack, for a loop that is to compute nothing of them.
+
+        Returns:
+            `(length, features)`, which is added to the inputs; with rotary positions a pair of `(length, key_dim)`,
+            cosines and sines; `None` where the stack knows no positions. The rows are what `step` takes as `encoded`.
+        """
+        positions = ops.arange(length, dtype="int32")
+        if self.position == "rotary":
+            return self.blocks[0].rotary.angles(positions, self.key_dim)
+        return None if self.position_encoding is None else self.position_encoding.encode(positions, self.features)
+
+    @property
+    def key_dim(self) -> int:
+        """The size of a head."""
+        return self.blocks[0].key_dim or self.features // self.blocks[0].num_heads
+
+    def start(
+        self, inputs: Tensor, training: bool | None, positions: Tensor | None = None, encoded: Tensor | None = None
+    ) -> Tensor:
         """The inputs of the first block: with their positions, and dropout."""
         if self.position_encoding is not None:
-            inputs = self.position_encoding(inputs, positions)
+            if encoded is None:
+                inputs = self.position_encoding(inputs, positions)
+            else:
+                inputs = inputs + ops.cast(encoded, inputs.dtype)
         return inputs if self.dropout_layer is None else self.dropout_layer(inputs, training=training)
 
     def end(self, outputs: Tensor) -> Tensor:

@@ -92,7 +92,7 @@ class TransformerDecoder(TransformerStack):
     ) -> Tensor:
         """The outputs; see the class for the shapes."""
         others = () if memory is None else (memory,)
-        x = self.start(inputs, None, training)
+        x = self.start(inputs, training)
         for block in self.blocks:
             x = self.run_block(block, x, *others, mask=mask, memory_mask=memory_mask, training=training)
         return self.end(x)
@@ -104,9 +104,13 @@ class TransformerDecoder(TransformerStack):
         mask: Tensor | None = None,
         memory_mask: Tensor | None = None,
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """What each block attends to: `(batch, num_heads, steps, steps)` of the inputs, and `(batch, num_heads, steps,
-        memory steps)` of the memory where it attends to one."""
-        x, of_inputs, of_memory = self.start(inputs, None, training=False), [], []
+        """What each block attends to.
+
+        Returns:
+            Of the inputs, `(batch, num_heads, steps, steps)` a block; of the memory where it attends to one, `(batch,
+            num_heads, steps, memory steps)` a block.
+        """
+        x, of_inputs, of_memory = self.start(inputs, training=False), [], []
         for block in self.blocks:
             x, scores, *cross = block(
                 x, memory, mask=mask, memory_mask=memory_mask, return_attention_scores=True, training=False
@@ -136,6 +140,7 @@ class TransformerDecoder(TransformerStack):
         bias: Tensor | None = None,
         positions: Tensor | None = None,
         memory: DecoderMemory | None = None,
+        encoded: Any = None,
     ) -> tuple[Tensor, tuple[KeyValues, ...]]:
         """The next steps, one or many.
 
@@ -146,6 +151,8 @@ class TransformerDecoder(TransformerStack):
                 where all new steps are to see all, each other included.
             positions: of the new steps, integers that broadcast to `(batch, new steps)`; by default from 0.
             memory: what `prepare` gave.
+            encoded: in the place of `positions`, their rows of `position_table`, which broadcast to `(batch, new steps,
+                size)`.
 
         Returns:
             The outputs `(batch, new steps, features)`, and the cache with the new steps behind.
@@ -156,7 +163,9 @@ class TransformerDecoder(TransformerStack):
                 f"blocks. Received: {len(cache)}. It is another model's: start from `empty_cache`."
             )
         memories = (None,) * self.num_layers if memory is None else memory.key_values
-        x, new = self.start(inputs, positions, training=False), []
+        x, new = self.start(inputs, False, positions, encoded), []
+        if self.position == "rotary" and encoded is not None:
+            positions = encoded
         for block, past, looked_at in zip(self.blocks, cache, memories, strict=True):
             x, kept = block.step(x, past, bias, positions, looked_at, None if memory is None else memory.bias)
             new.append(kept)

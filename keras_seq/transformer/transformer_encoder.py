@@ -1,6 +1,6 @@
 """The encoder of a transformer."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import keras
 
@@ -76,14 +76,14 @@ class TransformerEncoder(TransformerStack):
 
     def call(self, inputs: Tensor, mask: Tensor | None = None, training: bool | None = None) -> Tensor:
         """The outputs; see the class for the shapes."""
-        x = self.start(inputs, None, training)
+        x = self.start(inputs, training)
         for block in self.blocks:
             x = self.run_block(block, x, mask=mask, training=training)
         return self.end(x)
 
     def compute_attention_scores(self, inputs: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         """What each block attends to: `(batch, num_heads, steps, steps)` a block."""
-        x, every = self.start(inputs, None, training=False), []
+        x, every = self.start(inputs, training=False), []
         for block in self.blocks:
             x, scores = block(x, mask=mask, return_attention_scores=True, training=False)
             every.append(scores)
