@@ -49,22 +49,45 @@ def check_attention_mask(layer: Any, mask: Tensor | None, query: Tensor, value: 
     )
     if not fits:
         raise ValueError(
-            f"`attention_mask` of layer {layer.name!r} must have the shape (queries, steps), (batch, queries, steps) or "
-            f"(batch, heads, queries, steps), here {scores[2:]}, {(scores[0], *scores[2:])} or {scores}; an axis may "
-            f"be 1. Received: shape {shape}. A padding mask (batch, steps) is `value_mask`."
+            f"`attention_mask` of layer {layer.name!r} must have the shape (queries, steps), (batch, queries, steps) "
+            f"or (batch, heads, queries, steps), here {scores[2:]}, {(scores[0], *scores[2:])} or {scores}; an axis "
+            f"may be 1. Received: shape {shape}. A padding mask (batch, steps) is `value_mask`."
         )
 
 
-def check_memory(layer: Any, memory: KeyValues) -> None:
-    """Checks that keys and values are those of this layer.
+def check_padding_mask(layer: Any, name: str, mask: Tensor | None, sequence: Tensor) -> None:
+    """Checks that a mask has an entry for each step of the sequence, as far as the sizes are known.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    if mask is None:
+        return
+    shape, expected = tuple(mask.shape), tuple(sequence.shape[:2])
+    if len(shape) != 2 or any(None not in pair and len({*pair}) > 1 for pair in zip(shape, expected, strict=True)):
+        raise ValueError(
+            f"`{name}` of layer {layer.name!r} must have the shape (batch, steps), here {expected}. Received: shape "
+            f"{shape}. A mask of (batch, queries, steps) is `attention_mask`."
+        )
+
+
+def check_memory(layer: Any, memory: KeyValues, inputs: Tensor | None = None) -> None:
+    """Checks that keys and values are those of this layer, and of as many sequences as `inputs` where it is given.
 
     Raises:
         ValueError: names the expected shapes.
     """
+    batch = None if inputs is None else inputs.shape[0]
     for name, tensor, size in zip(memory._fields, memory, (layer.key_dim, layer.value_dim), strict=True):
-        if len(tensor.shape) != 4 or tensor.shape[1] != layer.num_key_value_heads or tensor.shape[3] != size:
+        shape = tuple(tensor.shape)
+        if len(shape) != 4 or shape[1] != layer.num_key_value_heads or shape[3] != size:
             raise ValueError(
                 f"The {name} that layer {layer.name!r} attends to must have the shape (batch, "
-                f"{layer.num_key_value_heads}, steps, {size}). Received: shape {tuple(tensor.shape)}. A cache or memory "
-                "belongs to the layer that made it: start from its `empty_cache` or `project_memory`."
+                f"{layer.num_key_value_heads}, steps, {size}). Received: shape {shape}. A cache or memory belongs to "
+                "the layer that made it: start from its `empty_cache` or `project_memory`."
+            )
+        if None not in (batch, shape[0]) and batch != shape[0]:
+            raise ValueError(
+                f"The cache of layer {layer.name!r} must be of the batch of its inputs, {batch} sequences. Received: "
+                f"{name} of {shape[0]}, of shape {shape}. Start from `empty_cache({batch})`."
             )

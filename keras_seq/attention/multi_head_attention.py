@@ -10,9 +10,14 @@ from keras.src.backend import get_keras_mask
 from keras_seq.attention.attention_bias import causal_bias, mask_bias, padding_bias
 from keras_seq.attention.backend_kernel import backend_dot_product, flash_attention_obstacle, has_backend_kernel
 from keras_seq.attention.key_values import KeyValues
-from keras_seq.attention.multi_head_arguments import check_arguments, check_attention_mask, check_memory
-from keras_seq.attention.scaled_dot_product import scaled_dot_product
 from keras_seq.attention.known import axis_size
+from keras_seq.attention.multi_head_arguments import (
+    check_arguments,
+    check_attention_mask,
+    check_memory,
+    check_padding_mask,
+)
+from keras_seq.attention.scaled_dot_product import scaled_dot_product
 from keras_seq.recurrent.cell import Identifier, Tensor
 from keras_seq.recurrent.kernel_choice import KernelChoice
 
@@ -174,6 +179,8 @@ class MultiHeadAttention(keras.layers.Layer):
             query_mask = get_keras_mask(query) if query_mask is None else query_mask
             value, value_mask = query, query_mask if value_mask is None else value_mask
         check_attention_mask(self, attention_mask, query, value)
+        check_padding_mask(self, "value_mask", value_mask, value)
+        check_padding_mask(self, "key_mask", key_mask, value)
         return self.attend(
             query,
             self.project_memory(value, key),
@@ -263,7 +270,7 @@ class MultiHeadAttention(keras.layers.Layer):
         Returns:
             The outputs `(batch, new steps, output_size)`, and the keys and values with those of `inputs` behind.
         """
-        check_memory(self, past)
+        check_memory(self, past, inputs)
         new = self.project_memory(inputs, positions=positions)
         cache = KeyValues(*(ops.concatenate([old, add], axis=2) for old, add in zip(past, new, strict=True)))
         return self.attend(inputs, cache, bias, positions), cache
