@@ -85,13 +85,14 @@ def keras_function(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def keras_onnx(model: keras.Model, path: Path, threads: int) -> Callable[[np.ndarray], np.ndarray]:
-    """`model.export(format="onnx")` on ONNX Runtime, in its best opset, as who sets the threads and nothing else runs it.
+    """`model.export(format="onnx")` in its best opset, on ONNX Runtime as who sets the threads and nothing else has it.
 
     Args:
         model: From `keras_encoder`.
         path: The file to write.
         threads: Of the session.
     """
+    model(np.ones((1, 1), "int32"))  # Keras refuses a model that was never called
     model.export(str(path), format="onnx", verbose=False, opset_version=18)
     proto = onnx.load(path)
     proto.ir_version = min(proto.ir_version, 10)  # Keras writes the newest, which ONNX Runtime may refuse

@@ -20,7 +20,8 @@ OUTPUT_PROJECTION = """
         @projected_biased = Add(@projected, @output_bias)
 """
 FEED_FORWARD = """
-        @feed_forward_in = LayerNormalization<epsilon = EPSILON>(@summed, @feed_forward_norm_gamma, @feed_forward_norm_beta)
+        @feed_forward_in = LayerNormalization<epsilon = EPSILON>
+            (@summed, @feed_forward_norm_gamma, @feed_forward_norm_beta)
         @expanded = MatMul(@feed_forward_in, @expand_kernel)
         @expanded_biased = Add(@expanded, @expand_bias)
         GELU
