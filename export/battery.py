@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from keras_seq.serving.tensor_spec import TensorSpec
 
-__all__ = ["Case", "battery", "random_inputs"]
+__all__ = ["NO_LIMITS", "Case", "battery", "random_inputs"]
+
+NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 
 # (batch, time): one of each, one of both, primes, and one long enough for rounding to add up.
 _SIZES = ((1, 1), (1, 7), (5, 1), (3, 11), (2, 53))
@@ -26,31 +29,44 @@ class Case:
     inputs: dict[str, np.ndarray]
 
 
-def battery(specs: Sequence[TensorSpec], pad_values: dict[str, object], seed: int = 0) -> list[Case]:
+def battery(
+    specs: Sequence[TensorSpec],
+    pad_values: dict[str, object],
+    seed: int = 0,
+    limits: Mapping[str, int] = NO_LIMITS,
+) -> list[Case]:
     """The cases to compare implementations of a model on.
 
     Args:
         specs: The model's inputs.
         pad_values: By input name, the value that masks a step; inputs without one get no masked steps.
         seed: Of the random values.
+        limits: The largest sizes of dynamic dimensions, by name.
     """
     rng = np.random.default_rng(seed)
     has_time = any("time" in spec.shape for spec in specs)
     masked = [spec.name for spec in specs if spec.name in pad_values and len(spec.shape) > 1]
     cases = []
-    for batch, time in _SIZES if has_time else [(size, 1) for size in (1, 2, 5)]:
+    sizes = _SIZES if has_time else [(size, 1) for size in (1, 2, 5)]
+    for batch, time in dict.fromkeys((batch, min(time, limits.get("time", time))) for batch, time in sizes):
         for mask in _MASKS if masked and time > 1 else _MASKS[:1]:
-            inputs = random_inputs(specs, rng, batch, time)
+            inputs = random_inputs(specs, rng, batch, time, limits=limits)
             label = f"batch {batch}" + (f", time {time}" if has_time else "") + (f", mask {mask}" if masked else "")
             cases.append(Case(label, _mask(inputs, {n: pad_values[n] for n in masked}, mask, rng)))
     for label, scale in _VALUES.items():
         if label != "normal":
-            cases.append(Case(f"{label} values", random_inputs(specs, rng, 2, 5, scale)))
+            cases.append(Case(f"{label} values", random_inputs(specs, rng, 2, 5, scale, limits=limits)))
     return cases
 
 
 def random_inputs(
-    specs: Sequence[TensorSpec], rng: np.random.Generator, batch: int, time: int, scale: float = 1.0, other: int = 3
+    specs: Sequence[TensorSpec],
+    rng: np.random.Generator,
+    batch: int,
+    time: int,
+    scale: float = 1.0,
+    other: int = 3,
+    limits: Mapping[str, int] = NO_LIMITS,
 ) -> dict[str, np.ndarray]:
     """Random inputs of the given sizes.
 
@@ -61,11 +77,13 @@ def random_inputs(
         time: Size of those named `time`.
         scale: Floats are normal with this deviation; ids are spread over as large a part of their range.
         other: Size of dynamic dimensions of any other name.
+        limits: The largest sizes of dynamic dimensions, by name: what is asked for beyond is cut to it.
     """
     sizes = {"batch": batch, "time": time}
     inputs = {}
     for spec in specs:
-        shape = tuple(dim if isinstance(dim, int) else sizes.get(dim, other) for dim in spec.shape)
+        wanted = [dim if isinstance(dim, int) else sizes.get(dim, other) for dim in spec.shape]
+        shape = tuple(min(size, limits.get(dim, size)) for size, dim in zip(wanted, spec.shape, strict=True))
         dtype = np.dtype(spec.dtype)
         if dtype == np.bool_:
             inputs[spec.name] = np.ones(shape, bool)

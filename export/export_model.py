@@ -146,6 +146,7 @@ def export_model(
                 reference,
                 candidates,
                 tolerance or Tolerance(),
+                signature.limits,
             )
         if verify and generation is not None:
             say("comparing what is generated")

@@ -55,16 +55,17 @@ def padding_is_masked(
     timed = [spec.name for spec in signature.inputs if "time" in spec.shape]
     if not timed or set(timed) - set(candidates):
         return False
-    alone = random_inputs(signature.inputs, np.random.default_rng(1), batch=1, time=5)
-    padded = {
-        name: np.concatenate([value, np.full_like(value[:, :2], candidates[name])], axis=1) if name in timed else value
-        for name, value in alone.items()
-    }
+    limits, rng = signature.limits, np.random.default_rng(1)
+    padded = random_inputs(signature.inputs, rng, batch=1, time=7, limits=limits)
+    steps = max(1, padded[timed[0]].shape[1] - 2)
+    alone = {name: value[:, :steps] if name in timed else value for name, value in padded.items()}
+    for name in timed:
+        padded[name][:, steps:] = candidates[name]
     short, long = run(alone), run(padded)
     for spec in outputs:
         value = long[spec.name]
         if "time" in spec.shape:
-            value = np.take(value, range(5), axis=spec.shape.index("time"))
+            value = np.take(value, range(steps), axis=spec.shape.index("time"))
         if value.shape != short[spec.name].shape or not np.allclose(value, short[spec.name], rtol=1e-5, atol=1e-6):
             return False
     return True

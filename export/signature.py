@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from keras_seq.export.errors import ExportError
+from keras_seq.export.size_limits import size_limits
 from keras_seq.serving.tensor_spec import TensorSpec
 
 __all__ = ["Signature", "model_signature", "named_inputs", "output_names"]
@@ -23,10 +24,12 @@ class Signature:
     Attributes:
         inputs: The inputs, flat; dynamic dimensions have names.
         call: Takes as many tensors, in that order, and returns what the model returns.
+        limits: The largest sizes of dynamic dimensions, by name.
     """
 
     inputs: tuple[TensorSpec, ...]
     call: Callable
+    limits: dict[str, int] = field(default_factory=dict)
 
     def tensor_specs(self) -> list[tf.TensorSpec]:
         """The inputs as TensorFlow describes them, under names that are safe in any graph."""
@@ -75,7 +78,7 @@ def model_signature(model: keras.Model, input_signature=None, dynamic_dims: dict
             return model(arguments, training=False) if _takes_training(model) else model(arguments)
         return model(**arguments, training=False) if _takes_training(model) else model(**arguments)
 
-    return Signature(inputs, call)
+    return Signature(inputs, call, size_limits(model, inputs))
 
 
 def named_inputs(model: keras.Model, structure, dynamic_dims: dict | None = None) -> tuple[TensorSpec, ...]:

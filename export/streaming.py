@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import keras
 
 from keras_seq.export.errors import StreamingError
+from keras_seq.export.lowering.time_distributed import inside_time_distributed
 from keras_seq.export.signature import Signature
 
 __all__ = ["check_streamable", "streaming_refusal"]
@@ -55,7 +56,7 @@ def check_streamable(model: keras.Model, signature: Signature) -> None:
     Raises:
         StreamingError: With every reason found.
     """
-    inside = _inside_time_distributed(model)
+    inside = inside_time_distributed(model)
     reasons = [
         f"layer {layer.name!r} ({type(layer).__name__}): {reason}"
         for layer in model._flatten_layers()
@@ -93,13 +94,3 @@ def _rank(layer: keras.Layer) -> int | None:
         return len(layer.output.shape)
     except (AttributeError, ValueError):  # called several times, or not within a functional model
         return None
-
-
-def _inside_time_distributed(model: keras.Model) -> set[int]:
-    """Layers that work within one step of the stream."""
-    return {
-        id(inner)
-        for layer in model._flatten_layers()
-        if isinstance(layer, keras.layers.TimeDistributed)
-        for inner in layer._flatten_layers(include_self=False)
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import keras
 import numpy as np
@@ -56,16 +56,17 @@ def output_specs(signature: Signature, run: Runner) -> tuple[TensorSpec, ...]:
         ExportError: An output's first axis is not the batch.
     """
     rng = np.random.default_rng(0)
-    sizes = ({"batch": 3, "time": 5}, {"batch": 2, "time": 11})
-    others = (7, 13)
-    first, second = (
-        run(random_inputs(signature.inputs, rng, **size, other=other))
-        for size, other in zip(sizes, others, strict=True)
-    )
-    named = {(a, b): name for name in ("batch", "time") for a, b in [(sizes[0][name], sizes[1][name])]}
     extra = {dim for spec in signature.inputs for dim in spec.shape if isinstance(dim, str)} - {"batch", "time"}
+    named = {(3, 2): "batch"}
+    time = _two_sizes(5, min(11, signature.limits.get("time", 11)), named)
+    named[time] = "time"
+    other = _two_sizes(7, min([13, *(signature.limits.get(dim, 13) for dim in extra)]), named)
     if len(extra) == 1:  # of several, all tried at one size, none can be told from another
-        named[others] = extra.pop()
+        named[other] = extra.pop()
+    first, second = (
+        run(random_inputs(signature.inputs, rng, batch=batch, time=steps, other=size))
+        for batch, steps, size in zip((3, 2), time, other, strict=True)
+    )
     specs = []
     for name, value in first.items():
         if value.ndim == 0 or (value.shape[0], second[name].shape[0]) != (3, 2):
@@ -79,6 +80,12 @@ def output_specs(signature: Signature, run: Runner) -> tuple[TensorSpec, ...]:
         )
         specs.append(TensorSpec(name, value.dtype.name, dims))
     return tuple(specs)
+
+
+def _two_sizes(first: int, second: int, taken: Container[tuple[int, int]]) -> tuple[int, int]:
+    """Two sizes to try a dimension at, up to those wanted, that no other dimension is tried at."""
+    smaller = range(min(first, second - 1), 0, -1)
+    return next(((size, second) for size in smaller if (size, second) not in taken), (second, second))
 
 
 def traceable(model: keras.Model, signature: Signature, trace: Trace, states: Sequence[StreamState] = ()) -> Callable:
@@ -150,7 +157,7 @@ def model_endpoints(
             functools.partial(_build, model, signature, tuple(carried)),
             tuple(carried),
             loops=loops,
-            limits=dict(getattr(model, "size_limits", {})),
+            limits=signature.limits,
         )
 
     whole = endpoint("model", "serving_default", ())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from keras_seq.export.battery import Case, battery, random_inputs
+from keras_seq.export.battery import NO_LIMITS, Case, battery, random_inputs
 from keras_seq.export.lowering.trace import StreamState
 from keras_seq.export.parity import Parity, Runner, Tolerance, compare
 from keras_seq.export.saved_model import saved_model_runner
@@ -45,6 +45,7 @@ def verify_folder(
     reference: Runner | None,
     pad_values: dict[str, object],
     tolerance: Tolerance,
+    limits: Mapping[str, int] = NO_LIMITS,
 ) -> list[Parity]:
     """Compares everything in a bundle's folder.
 
@@ -58,6 +59,7 @@ def verify_folder(
         reference: Runs the Keras model; without it the first of the bundle's own forms stands in.
         pad_values: By input name, the value that masks a step.
         tolerance: Of the comparisons with the reference.
+        limits: The largest sizes of the inputs' dynamic dimensions, by name.
     """
     whole, chunked = _runners(folder, bool(states), has_onnx, signatures)
     if reference is None:
@@ -65,7 +67,7 @@ def verify_folder(
         del whole[name]
     else:
         name = "keras"
-    cases = battery(inputs, pad_values)
+    cases = battery(inputs, pad_values, limits=limits)
     expected = [reference(case.inputs) for case in cases]
     results = []
     for candidate, run in whole.items():
@@ -73,7 +75,7 @@ def verify_folder(
     if not chunked:
         return results
 
-    cases = _stream_cases(inputs, pad_values)
+    cases = _stream_cases(inputs, pad_values, limits)
     expected = [reference(case.inputs) for case in cases]
     for candidate, run in chunked.items():
         at_once = _stream_runner(run, inputs, outputs, states, cuts=None)
@@ -100,11 +102,12 @@ def _runners(
     return whole, chunked
 
 
-def _stream_cases(inputs: Sequence[TensorSpec], pad_values: dict[str, object]) -> list[Case]:
+def _stream_cases(inputs: Sequence[TensorSpec], pad_values: dict[str, object], limits: Mapping[str, int]) -> list[Case]:
     rng = np.random.default_rng(3)
     cases = []
-    for batch, time in _STREAM_SIZES:
-        given = random_inputs(inputs, rng, batch, time)
+    for batch, longest in _STREAM_SIZES:
+        time = min(longest, limits.get("time", longest))
+        given = random_inputs(inputs, rng, batch, time, limits=limits)
         cases.append(Case(f"stream, batch {batch}, time {time}", given))
         if pad_values:
             keep = rng.random((batch, time)) < 0.6

@@ -74,6 +74,7 @@ def verify_bundle(
         reference=reference,
         pad_values=pad_values,
         tolerance=tolerance or Tolerance(),
+        limits=graph.limits,
     )
     generate = manifest.graphs.get("generate")
     if model is not None and generate is not None:

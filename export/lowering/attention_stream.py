@@ -1,4 +1,4 @@
-"""Lowering of causal self-attention in a stream: keys and values of all steps so far are carried from chunk to chunk."""
+"""Lowering of causal self-attention in a stream: the keys and values of all steps so far go from chunk to chunk."""
 
 from __future__ import annotations
 

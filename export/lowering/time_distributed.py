@@ -10,7 +10,17 @@ import tensorflow as tf
 from keras_seq.export.lowering.dense import is_plain_dense
 from keras_seq.export.lowering.trace import Trace
 
-__all__ = ["time_distributed_call"]
+__all__ = ["inside_time_distributed", "time_distributed_call"]
+
+
+def inside_time_distributed(model: keras.Model) -> set[int]:
+    """Ids of the layers that see one step of the sequence at a time, as they are inside a `TimeDistributed`."""
+    return {
+        id(inner)
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.TimeDistributed)
+        for inner in layer._flatten_layers(include_self=False)
+    }
 
 
 def time_distributed_call(layer: keras.layers.TimeDistributed, trace: Trace) -> Callable:
