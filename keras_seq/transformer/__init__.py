@@ -7,6 +7,7 @@ from keras_seq.transformer.learned_positional_encoding import LearnedPositionalE
 from keras_seq.transformer.rotary_embedding import RotaryEmbedding
 from keras_seq.transformer.sinusoidal_positional_encoding import SinusoidalPositionalEncoding
 from keras_seq.transformer.stack import scale_embeddings
+from keras_seq.transformer.torch_weights import load_torch_weights, torch_weights
 from keras_seq.transformer.transformer_decoder import DecoderMemory, TransformerDecoder
 from keras_seq.transformer.transformer_decoder_block import TransformerDecoderBlock
 from keras_seq.transformer.transformer_encoder import TransformerEncoder
@@ -22,5 +23,7 @@ __all__ = [
     "TransformerDecoderBlock",
     "TransformerEncoder",
     "TransformerEncoderBlock",
+    "load_torch_weights",
     "scale_embeddings",
+    "torch_weights",
 ]
