@@ -12,8 +12,10 @@ from keras_seq.transformer.feed_forward import FeedForward
 NORMS = {"layer": keras.layers.LayerNormalization, "rms": keras.layers.RMSNormalization}
 
 
-def new_norm(kind: str, **settings: Any) -> keras.layers.Layer:
-    """A normalisation, `"layer"` or `"rms"`, that lets a mask through."""
+def new_norm(kind: str, use_bias: bool, **settings: Any) -> keras.layers.Layer:
+    """A normalisation, `"layer"` or `"rms"`, that lets a mask through; with a bias if wanted and of the first kind."""
+    if kind == "layer":
+        settings["center"] = use_bias
     norm = NORMS[kind](**settings)
     norm.supports_masking = True  # Keras says so of the one and not of the other
     return norm
@@ -74,7 +76,7 @@ class TransformerBlock(keras.layers.Layer):
 
     def new_norm(self, name: str) -> keras.layers.Layer:
         """A normalisation of the kind asked for."""
-        return new_norm(self.norm, epsilon=self.epsilon, dtype=self.dtype_policy, name=name)
+        return new_norm(self.norm, self.use_bias, epsilon=self.epsilon, dtype=self.dtype_policy, name=name)
 
     def new_attention(self, name: str, features: int, rotary: keras.layers.Layer | None = None) -> MultiHeadAttention:
         """An attention of the kind asked for.

@@ -88,7 +88,7 @@ class TransformerStack(keras.layers.Layer):
         ]
         self.final_norm = None
         if norm_first:  # the sum of all residuals was never normalised
-            self.final_norm = new_norm(norm, epsilon=epsilon, dtype=self.dtype_policy, name="final_norm")
+            self.final_norm = new_norm(norm, use_bias, epsilon=epsilon, dtype=self.dtype_policy, name="final_norm")
         self.supports_masking = True
 
     def _new_position_encoding(self) -> keras.layers.Layer | None:

@@ -35,7 +35,7 @@ class TransformerEncoder(TransformerStack):
         norm_first: whether to normalise before each sublayer rather than behind it.
         dropout: fraction of the first block's inputs and of each sublayer's outputs to drop in training.
         attention_dropout: fraction of the attention scores to drop in training.
-        use_bias: whether attention and feed-forward networks have biases.
+        use_bias: whether attention, feed-forward networks and layer normalisations have biases.
         epsilon: of the normalisations.
         flash_attention: see `keras_seq.MultiHeadAttention`.
         gradient_checkpointing: whether to keep of each block its inputs alone for the gradient, and to compute the rest

@@ -36,7 +36,7 @@ class TransformerEncoderBlock(TransformerBlock):
         norm_first: whether to normalise before each sublayer rather than behind it.
         dropout: fraction of the sublayers' outputs to drop in training.
         attention_dropout: fraction of the attention scores to drop in training.
-        use_bias: whether attention and feed-forward network have biases.
+        use_bias: whether attention, feed-forward network and layer normalisations have biases.
         epsilon: of the normalisations.
         flash_attention: see `keras_seq.MultiHeadAttention`.
         kernel_initializer: initialiser of the kernels.
