@@ -50,7 +50,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_tfa_peephole_weights",
             "portable_kernels",
         ],
-        "training": ["GradientError", "GradientMonitor", "SequenceCrossentropy"],
+        "training": ["GradientError", "GradientMonitor", "SequenceCrossentropy", "WarmupSchedule"],
         "transformer": [
             "FeedForward",
             "LearnedPositionalEncoding",
@@ -60,6 +60,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "TransformerDecoderBlock",
             "TransformerEncoder",
             "TransformerEncoderBlock",
+            "load_torch_weights",
+            "torch_weights",
         ],
     },
 )

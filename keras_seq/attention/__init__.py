@@ -2,8 +2,8 @@
 
 import keras  # noqa: F401  before the layers, see keras_seq/_registration.py
 
-from keras_seq.attention.attention_decoder import AttentionDecoder
 from keras_seq.attention.attention_bias import causal_bias, padding_bias
+from keras_seq.attention.attention_decoder import AttentionDecoder
 from keras_seq.attention.bahdanau_attention import BahdanauAttention
 from keras_seq.attention.key_values import KeyValues
 from keras_seq.attention.luong_attention import LuongAttention

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_seq.attention.memory import Memory
 from keras_seq.attention.known import axis_size
+from keras_seq.attention.memory import Memory
 from keras_seq.recurrent.cell import Tensor
 from keras_seq.recurrent.layer import as_time_mask
 
