@@ -70,14 +70,16 @@ def _print_graph(name: str, graph: GraphSpec) -> None:
     for spec in graph.inputs:
         remarks = [f"ids 0 to {spec.maximum}"] if spec.maximum is not None else []
         remarks += [f"padded with {spec.pad_value}"] if spec.pad_value is not None else []
-        remarks += [f"{dim} up to {graph.limits[dim]}" for dim in spec.shape if dim in graph.limits]
+        in_all = " in all chunks together" if graph.states else ""
+        remarks += [f"{dim} up to {graph.limits[dim]}{in_all}" for dim in spec.shape if dim in graph.limits]
         rows.append(["input", spec.name, str(spec), ", ".join(remarks)])
     rows += [["output", spec.name, str(spec), ""] for spec in graph.outputs]
     for option in graph.options:
         rows.append(["option", option.name, option.dtype, str(option).partition(", ")[2]])
     for state in graph.states:
         dims = ", ".join(map(str, state.shape))
-        rows.append(["state", state.name, f"{state.dtype} ({dims})", f"{state.input} → {state.output}"])
+        remark = f"{state.input} → {state.output}" + (", grows from 0 steps" if state.growing_dim else "")
+        rows.append(["state", state.name, f"{state.dtype} ({dims})", remark])
     operators = ", ".join(f"{count} {operator}" for operator, count in graph.operators.items())
     print_table(f"graph {name}: {graph.file}, {graph.nodes} nodes", ["", "name", "type", ""], rows)
     print_line(f"operators: {operators}")

@@ -25,6 +25,19 @@ def test_tables_show_signatures_states_layers_comparisons_metadata_and_files(ker
     assert "1 LSTM" in done.out
 
 
+def test_states_that_grow_and_the_longest_stream_are_shown(keras_seq_command, bundle_copy):
+    manifest = json.loads((bundle_copy / "bundle.json").read_text())
+    step = manifest["graphs"]["step"]
+    step["states"][0]["shape"] = ["batch", 2, "past", 5]
+    step["limits"] = manifest["graphs"]["model"]["limits"] = {"time": 97}
+    (bundle_copy / "bundle.json").write_text(json.dumps(manifest))
+    lines = [" ".join(line.split()) for line in keras_seq_command("inspect", bundle_copy).out.splitlines()]
+    assert "state lstm.h float32 (batch, 2, past, 5) lstm.h → lstm.h.next, grows from 0 steps" in lines
+    remarks = "ids 0 to 22, padded with 0, time up to 97"
+    assert f"input words int32 (batch, time) {remarks}" in lines
+    assert f"input words int32 (batch, time) {remarks} in all chunks together" in lines
+
+
 def test_long_metadata_is_cut_on_the_terminal_only(keras_seq_command, bundle_copy):
     manifest = json.loads((bundle_copy / "bundle.json").read_text())
     manifest["metadata"] = {"vocabulary": [f"word{i}" for i in range(997)]}
