@@ -16,7 +16,7 @@ CAUSAL_BIAS = 2 * MASK_BIAS
 
 
 def mask_bias(mask: Tensor) -> Tensor:
-    """0 where `mask` is `True`, -1e9 elsewhere; float32, of the same shape."""
+    """0 where `mask` is `True`, -1e30 elsewhere; float32, of the same shape."""
     return (1.0 - ops.cast(mask, "float32")) * MASK_BIAS
 
 
@@ -26,8 +26,8 @@ def padding_bias(mask: Tensor) -> Tensor:
     Example:
     >>> from keras import ops
     >>> from keras_seq.attention.attention_bias import padding_bias
-    >>> ops.convert_to_numpy(padding_bias(ops.array([[True, False]]))).tolist()
-    [[[[0.0, -1000000000.0]]]]
+    >>> ops.convert_to_numpy(padding_bias(ops.array([[True, False]])) == 0).tolist()
+    [[[[True, False]]]]
     """
     return ops.expand_dims(mask_bias(mask), axis=(1, 2))
 

@@ -10,7 +10,9 @@ from keras_seq.attention.memory import Memory
 from keras_seq.recurrent.cell import Tensor
 from keras_seq.recurrent.layer import as_time_mask
 
-MASK_BIAS = -1e9
+MASK_BIAS = -1e30
+"""Added to the scores of steps that are left out. So large that a score beside it is lost in rounding: a row without a
+step to look at has even scores, whatever they were. Finite, and so are a few times as much in float32 and bfloat16."""
 
 
 class MemoryAttention(keras.layers.Layer):
