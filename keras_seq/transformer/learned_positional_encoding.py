@@ -62,10 +62,13 @@ class LearnedPositionalEncoding(keras.layers.Layer):
 
     def call(self, inputs: Tensor, positions: Tensor | None = None) -> Tensor:
         """The inputs with their positions; see the class for the shapes."""
+        self._check_steps(inputs, positions)
+        return inputs + self.encode(positions_of(inputs, positions, axis=1))
+
+    def _check_steps(self, inputs: Tensor, positions: Tensor | None) -> None:
         steps = inputs.shape[1]
         if positions is None and steps is not None and steps > self.max_length:
             raise ValueError(self._refusal(f"{steps} steps"))
-        return inputs + self.encode(positions_of(inputs, positions, axis=1))
 
     def _check(self, positions: Any) -> None:
         if positions is not None and positions.size and not 0 <= positions.min() <= positions.max() < self.max_length:
@@ -81,6 +84,11 @@ class LearnedPositionalEncoding(keras.layers.Layer):
     def compute_output_shape(self, inputs_shape: tuple[int | None, ...], **kwargs: Any) -> tuple[int | None, ...]:
         """The shape of the inputs."""
         return inputs_shape
+
+    def compute_output_spec(self, inputs: Tensor, positions: Tensor | None = None) -> keras.KerasTensor:
+        """Shape and dtype of the outputs."""
+        self._check_steps(inputs, positions)
+        return keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""

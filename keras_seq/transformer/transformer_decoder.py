@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import keras
+from keras.src.backend import get_keras_mask
 
 from keras_seq.attention.attention_bias import padding_bias
 from keras_seq.attention.key_values import KeyValues
@@ -91,6 +92,7 @@ class TransformerDecoder(TransformerStack):
         training: bool | None = None,
     ) -> Tensor:
         """The outputs; see the class for the shapes."""
+        mask = get_keras_mask(inputs) if mask is None else mask  # Keras fills it in for calls with one tensor alone
         others = () if memory is None else (memory,)
         x = self.start(inputs, training)
         for block in self.blocks:
