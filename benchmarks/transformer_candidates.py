@@ -219,7 +219,7 @@ def encoder_ways(weights: Weights, folder: Path, threads: int) -> Ways:
 
 
 def strategy(num_beams: int) -> Strategy:
-    """The search; scores are log-probabilities by token."""
+    """The search; the scores of beams are log-probabilities by token."""
     if num_beams == 1:
         return Greedy(max_length=TARGET)
     return BeamSearch(num_beams=num_beams, num_hypotheses=1, alpha=1.0, max_length=TARGET)

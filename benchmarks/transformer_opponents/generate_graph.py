@@ -148,17 +148,11 @@ AFTER = """
         best_scores = Gather<axis = 0>(all_scores, best_row)
         scores = Reshape(best_scores, flat)
 """
-AFTER_GREEDY = """
-        real = Greater(best_found, zero)
-        real_32 = Cast<to = 1>(real)
-        length = ReduceSum<keepdims = 1>(real_32, one)
-        all_scores = Div(all_log_probs, length)
-        scores = Reshape(all_scores, flat)
-"""
+AFTER_GREEDY = "scores = Reshape(all_log_probs, flat)"
 
 
 def generate_graph(weights: Weights, num_beams: int, max_length: int) -> onnx.ModelProto:
-    """Sources `ids` to `best_found`, `(batch, steps)`, and `scores`, the log-probability by token.
+    """Sources `ids` to `best_found`, `(batch, steps)`, and `scores`, see the package.
 
     Args:
         weights: Of the model.

@@ -92,7 +92,7 @@ class TorchTransformer(nn.Module):
         self.layers = [_decoder_layer(layer) for layer in weights.decoder]
 
     def forward(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Sources to the best hypothesis of each and its log-probability by token."""
+        """Sources to the best hypothesis of each and its score."""
         beams, batch = self.num_beams, len(ids)
         encoded, bias = self.encoder(ids), torch.where(ids == PAD_ID, IMPOSSIBLE, 0.0)[:, None, None]
         memory = [self._heads(functional.linear(encoded, *layer["cross_kv"]), 2) for layer in self.layers]
@@ -120,7 +120,7 @@ class TorchTransformer(nn.Module):
             found = torch.cat([found, token[:, None]], dim=1)
             if finished.all():
                 break
-        scores = score[:, 0] / (found != PAD_ID).sum(dim=1)
+        scores = score[:, 0] / (found != PAD_ID).sum(dim=1) if beams > 1 else score[:, 0]
         best = scores.view(batch, beams).argmax(dim=1) + first_row[:, 0]
         return found[best], scores[best]
 
