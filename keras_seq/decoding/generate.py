@@ -6,7 +6,7 @@ from keras_seq.decoding.beam_search import BeamSearch
 from keras_seq.decoding.decoding import Decoding
 from keras_seq.decoding.greedy import Greedy
 from keras_seq.decoding.hypotheses import Hypotheses
-from keras_seq.decoding.loop import gather_rows, run_steps
+from keras_seq.decoding.loop import gather_rows, repeat_rows, run_steps
 from keras_seq.decoding.sampling import Sampling
 from keras_seq.decoding.state import check_state, growing_axes, reorder
 from keras_seq.decoding.strategy import IMPOSSIBLE, Run, Strategy
@@ -142,8 +142,7 @@ def _first_tokens(decoding: Decoding, start_id: int, beams: int) -> Tensor:
             "`first_tokens` of a `Decoding` must have the shape (batch,), an id for each source. "
             f"Received: shape {tuple(first.shape)}"
         )
-    first = ops.cast(first, "int32")
-    return first if beams == 1 else ops.repeat(first, beams)
+    return repeat_rows(ops.cast(first, "int32"), beams)
 
 
 def _check_logits(strategy: Strategy, logits: Tensor, start_id: int, end_id: int) -> None:

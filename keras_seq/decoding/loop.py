@@ -32,6 +32,22 @@ def gather_rows(table: Tensor, indices: Tensor) -> Tensor:
     return ops.take(table, indices, axis=0)
 
 
+def repeat_rows(tensor: Tensor, times: int) -> Tensor:
+    """Each row so many times, the copies neighbours: `(rows, …)` to `(rows * times, …)`.
+
+    Example:
+    >>> from keras import ops
+    >>> from keras_seq.decoding.loop import repeat_rows
+    >>> ops.convert_to_numpy(repeat_rows(ops.array([4, 7]), 2)).tolist()
+    [4, 4, 7, 7]
+    """
+    if times == 1:
+        return tensor
+    sizes = ops.shape(tensor)[1:]
+    copies = ops.tile(ops.expand_dims(tensor, axis=1), (1, times, *[1] * len(sizes)))
+    return ops.reshape(copies, (-1, *sizes))
+
+
 def run_steps(
     body: Callable[[Tensor, Any], tuple[Any, dict[str, Tensor], Tensor]],
     carried: Any,

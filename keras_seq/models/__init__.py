@@ -4,5 +4,7 @@ import keras  # noqa: F401  before the layers, see keras_seq/_registration.py
 
 from keras_seq.models.seq2seq import Seq2Seq
 from keras_seq.models.state_bridge import StateBridge
+from keras_seq.models.transformer import Transformer
+from keras_seq.models.transformer_lm import TransformerLM
 
-__all__ = ["Seq2Seq", "StateBridge"]
+__all__ = ["Seq2Seq", "StateBridge", "Transformer", "TransformerLM"]

@@ -16,6 +16,33 @@ def describe(model: Any) -> str:
     return "\n".join(lines)
 
 
+def describe_transformer(model: Any) -> str:
+    """What a `Transformer` or a `TransformerLM` consists of, a line for each part."""
+    encodes = hasattr(model, "encoder")
+    longest = model.max_target_length if encodes else model.max_length
+    limit = "" if longest is None else f", at most {longest} steps"
+    read = f"{_source(model)} to " if encodes else ""
+    tied = ", tied to the embeddings" if model.tie_output else ""
+    lines = [
+        f'{type(model).__name__} "{model.name}": {read}ids of {model.vocabulary_size}{limit}',
+        *(f"  {name:<17} {_stack(getattr(model, name))}" for name in ("encoder", "decoder") if hasattr(model, name)),
+        f"  {'output':<17} {model.vocabulary_size} logits of {model.features} features{tied}",
+    ]
+    if model.built:
+        lines.append(f"  {model.count_params():,} weights, computed in {model.compute_dtype}")
+    return "\n".join(lines)
+
+
+def _stack(stack: Any) -> str:
+    config = stack.get_config()
+    groups = config["num_key_value_heads"]
+    heads = f"{config['num_heads']} heads" + ("" if groups is None else f" ({groups} of keys and values)")
+    norm = f"{config['norm']} norm {'before' if config['norm_first'] else 'behind'} each sublayer"
+    position = f"{config['position'] or 'no'} positions"
+    network = f"{config['activation']}({config['feed_forward_units']})"
+    return f"{config['num_layers']} blocks: {heads}, {network}, {norm}, {position}"
+
+
 def _source(model: Any) -> str:
     limit = "" if model.max_source_length is None else f", at most {model.max_source_length} steps"
     if model.source_vocabulary_size is not None:

@@ -49,8 +49,14 @@ def check_ids(name: str, tensor: Any, vocabulary_size: int) -> None:
         )
 
 
-def check_length(name: str, tensor: Tensor, max_length: int | None) -> None:
+def check_length(name: str, tensor: Tensor, max_length: int | None, argument: str | None = None) -> None:
     """Checks the size of the time axis, where it is known.
+
+    Args:
+        name: what the tensor is called in the message.
+        tensor: `(batch, time, …)`.
+        max_length: the longest that is allowed; `None` for any.
+        argument: what the limit is called in the message; by default `max_<name>_length`.
 
     Raises:
         ValueError: if it is longer than `max_length`.
@@ -58,8 +64,8 @@ def check_length(name: str, tensor: Tensor, max_length: int | None) -> None:
     length = tensor.shape[1] if max_length is not None else None
     if isinstance(length, int) and length > max_length:
         raise ValueError(
-            f"`{name}` must have at most max_{name}_length={max_length} steps. Received: {length} steps. Shorten or "
-            "split it, or make the model with a larger limit."
+            f"`{name}` must have at most {argument or f'max_{name}_length'}={max_length} steps. Received: {length} "
+            "steps. Shorten or split it, or make the model with a larger limit."
         )
 
 
