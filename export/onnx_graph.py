@@ -16,6 +16,7 @@ from keras.src.export.tf2onnx_lib import patch_tf2onnx
 
 from keras_seq.export.errors import ExportError
 from keras_seq.export.lowering.markers import Markers
+from keras_seq.export.lowering.target import CONTRIB, version_numbers
 from keras_seq.export.passes.optimise import optimise
 
 __all__ = [
@@ -44,7 +45,7 @@ def check_runtime_version(version: str) -> None:
         ExportError: It is older than opset 18, or no version at all.
     """
     try:
-        parsed = tuple(int(part) for part in version.split("."))[:2]
+        parsed = version_numbers(version)
     except ValueError:
         raise ExportError(f"`min_onnxruntime` must be a version such as '1.17'. Received: {version!r}.") from None
     if parsed < _OLDEST_RUNTIME:
@@ -90,7 +91,9 @@ def convert(function: Callable, specs: Sequence[tf.TensorSpec], markers: Markers
         details = "; ".join(dict.fromkeys(errors)) or "the converter gave no reason"
         raise ExportError(f"these operations of the model have no ONNX form: {', '.join(unknown)} ({details[:500]}).")
     _bind_captured(proto.graph, concrete)
-    optimise(proto)
+    if any(node.domain == CONTRIB for node in _nodes(proto.graph)):
+        proto.opset_import.append(onnx.helper.make_opsetid(CONTRIB, 1))
+    optimise(proto, portable=markers.target.portable)
     return proto
 
 

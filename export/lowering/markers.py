@@ -8,9 +8,16 @@ converter replaces the marker by the nodes it stands for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
 import tensorflow as tf
+
+from keras_seq.export.lowering.target import CONTRIB, Target
+
+if TYPE_CHECKING:
+    from keras_seq.export.lowering.attention_form import AttentionForm
 
 __all__ = ["Emit", "GraphWriter", "Markers"]
 
@@ -24,13 +31,27 @@ class GraphWriter:
 
     def node(self, op_type: str, inputs: Sequence[str], num_outputs: int = 1, **attributes) -> list[str]:
         """Adds a node; an empty name leaves an optional input out. Returns the names of its outputs."""
+        return self._add(op_type, inputs, attributes, output_count=num_outputs)
+
+    def _add(self, op_type: str, inputs: Sequence[str], attributes: dict, **placed) -> list[str]:
         inputs = list(inputs)
         while inputs and not inputs[-1]:
             inputs.pop()
-        node = self._ctx.make_node(
-            op_type, inputs, attr=attributes, output_count=num_outputs, op_name_scope=self._scope
-        )
-        return list(node.output)
+        return list(self._ctx.make_node(op_type, inputs, attr=attributes, op_name_scope=self._scope, **placed).output)
+
+    def contrib(self, op_type: str, inputs: Sequence[str], shapes: Sequence[Sequence], **attributes) -> list[str]:
+        """Adds a node of ONNX Runtime's own, which computes float32.
+
+        Args:
+            op_type: In the domain `com.microsoft`.
+            inputs: As in `node`.
+            shapes: Of each output, None for what is dynamic: the standard has no inference for such nodes.
+            attributes: Of the node.
+        """
+        known = [[-1 if size is None else size for size in shape] for shape in shapes]
+        types = [onnx.TensorProto.FLOAT] * len(known)
+        placed = {"domain": CONTRIB, "shapes": known, "dtypes": types, "output_count": len(known)}
+        return self._add(op_type, inputs, attributes, **placed)
 
     def constant(self, value: np.ndarray, name: str = "constant") -> str:
         """The name of a constant; the same value under the same name is kept once."""
@@ -50,9 +71,18 @@ Emit = Callable[[GraphWriter, list[str]], list[str]]
 
 
 class Markers:
-    """The markers of one tracing, and the handlers that resolve them."""
+    """The markers of one tracing, and the handlers that resolve them.
 
-    def __init__(self) -> None:
+    Args:
+        target: What the graph is written for.
+
+    Attributes:
+        forms: What each attention layer became where it was called first, by the layer's id.
+    """
+
+    def __init__(self, target: Target | None = None) -> None:
+        self.target = target or Target()
+        self.forms: dict[int, AttentionForm] = {}
         self._emitters: dict[str, Emit] = {}
 
     def place(

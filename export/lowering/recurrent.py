@@ -17,12 +17,17 @@ from keras_seq.export.lowering.trace import Trace
 __all__ = ["native_call", "native_cells", "overridden_method", "portable_call", "takes_states"]
 
 
-def overridden_method(layer: keras.Layer) -> str | None:
-    """The method by which a subclass of a known layer computes something of its own, or None if it does not."""
+def overridden_method(layer: keras.Layer, *further: str) -> str | None:
+    """The method by which a subclass of a known layer computes something of its own, or None if it does not.
+
+    Args:
+        layer: The layer.
+        further: Methods to look for beside `__call__`, `call` and `inner_loop`.
+    """
     for base in type(layer).__mro__:
         if base.__module__.startswith(("keras.", "keras_seq.")):
             return None
-        for method in ("__call__", "call", "inner_loop"):
+        for method in ("__call__", "call", "inner_loop", *further):
             if method in vars(base):
                 return f"{base.__name__}.{method}"
     return None

@@ -1,4 +1,4 @@
-"""Swaps the calls of a model's recurrent layers for their lowering rules, for the time of one tracing."""
+"""Swaps the calls of a model's layers for their lowering rules, for the time of one tracing."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import keras
 
 import keras_seq
 from keras_seq.export.errors import NotNativeError
+from keras_seq.export.lowering.attention_methods import attention_methods
 from keras_seq.export.lowering.attention_stream import stock_stream_call, stream_call
+from keras_seq.export.lowering.attention_weights import is_attention
 from keras_seq.export.lowering.bidirectional import bidirectional_call, paired_cells
 from keras_seq.export.lowering.dense import dense_call, is_plain_dense
+from keras_seq.export.lowering.normalization import is_normalization, normalization_call
 from keras_seq.export.lowering.positions import positions_call
 from keras_seq.export.lowering.recurrent import (
     native_call,
@@ -49,9 +52,8 @@ def swapped_calls(model: keras.Model, trace: Trace) -> Iterator[None]:
         layers = _layers(model)
         names = _names(layers)
         for layer in layers:
-            call = _lowered_call(layer, names.get(id(layer), layer.name), trace)
-            if call is not None:
-                stack.enter_context(_own_call(layer, call))
+            for method, lowered in _lowered_methods(layer, names.get(id(layer), layer.name), trace).items():
+                stack.enter_context(_own_method(layer, method, lowered))
         yield
 
 
@@ -82,13 +84,18 @@ def _layers(model: keras.Model) -> list[keras.Layer]:
     return list(model._flatten_layers(include_self=True, recursive=True))
 
 
-def _lowered_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | None:
-    """The rule that `layer` follows, or None where it keeps its own call."""
-    call = _whole_call(layer, name, trace)
+def _lowered_methods(layer: keras.Layer, name: str, trace: Trace) -> dict[str, Callable]:
+    """The rules that `layer` follows, by the method that each stands in for; without one it keeps its own."""
+    methods = {}
+    if trace.markers is not None and is_attention(layer):
+        methods = attention_methods(layer, name, trace)
+    elif call := _whole_call(layer, name, trace):
+        methods = {"call": call}
     for kind, rule in _STREAM_RULES.items():
         if trace.streaming and isinstance(layer, kind):
-            return rule(layer, name, trace, call or functools.partial(type(layer).call, layer))
-    return call
+            otherwise = methods.get("call") or functools.partial(type(layer).call, layer)
+            return {**methods, "call": rule(layer, name, trace, otherwise)}
+    return methods
 
 
 def _whole_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | None:
@@ -97,6 +104,8 @@ def _whole_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | None:
         return None if overridden_method(layer) else time_distributed_call(layer, trace)
     if trace.markers is not None and is_plain_dense(layer):
         return dense_call(layer, trace)
+    if trace.markers is not None and is_normalization(layer):
+        return normalization_call(layer, name, trace)
     if isinstance(layer, keras.layers.Bidirectional):
         pair = paired_cells(layer) if trace.markers is not None else None
         return bidirectional_call(layer, trace, pair) if pair else None
@@ -121,13 +130,13 @@ def _names(layers: list[keras.Layer]) -> dict[int, str]:
 
 
 @contextlib.contextmanager
-def _own_call(layer: keras.Layer, call: Callable) -> Iterator[None]:
-    """Gives one layer a `call` of its own for a while; its class keeps the one it has."""
-    layer.call = call
+def _own_method(layer: keras.Layer, name: str, method: Callable) -> Iterator[None]:
+    """Gives one layer a method of its own for a while; its class keeps the one it has."""
+    setattr(layer, name, method)
     try:
         yield
     finally:
-        del layer.call
+        delattr(layer, name)
 
 
 @contextlib.contextmanager

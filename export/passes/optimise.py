@@ -44,7 +44,7 @@ _INDEXED = {
 }
 
 
-def optimise(proto: onnx.ModelProto) -> dict[str, int]:
+def optimise(proto: onnx.ModelProto, portable: bool = False) -> dict[str, int]:
     """Simplifies a converted model, without changing what it computes.
 
     What a converter writes for a loop costs up to twice the time of what one would write by hand. Each pass takes out
@@ -53,6 +53,7 @@ def optimise(proto: onnx.ModelProto) -> dict[str, int]:
 
     Args:
         proto: The model, at opset 13 or newer; changed in place.
+        portable: Whether to keep to standard operators, without those that ONNX Runtime has beside them.
 
     Returns:
         How often each pass found something, by its name; passes that found nothing are left out.

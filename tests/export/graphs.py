@@ -62,6 +62,9 @@ class _Notes:
         self.notes.append((op_type, list(inputs), attributes))
         return [f"{len(self.notes)}:{i}" for i in range(num_outputs)]
 
+    def contrib(self, op_type, inputs, shapes, **attributes):
+        return self.node(op_type, inputs, len(shapes), **attributes)
+
     def constant(self, value, name="constant"):
         value = np.asarray(value)
         self.notes.append((name, value.dtype, value.tolist()))
