@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import keras
 import numpy as np
@@ -15,6 +15,7 @@ from keras_seq.export.errors import ExportError
 from keras_seq.export.lowering.swap import portable_model, swapped_calls
 from keras_seq.export.lowering.trace import Trace
 from keras_seq.export.signature import Signature, named_inputs
+from keras_seq.models.generating_model import start_decoding
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.option_spec import OptionSpec
 from keras_seq.serving.tensor_spec import TensorSpec
@@ -39,12 +40,13 @@ class Generation:
     """A model, and how it is to generate.
 
     Attributes:
-        model: It has `start_decoding(inputs, num_beams)`, `decoding_specs`, `start_id` and `end_id`, as
-            `keras_seq.Seq2Seq` has.
+        model: It has `start_decoding(inputs, num_beams)` (or `(inputs, num_beams, max_length)`), `decoding_specs`,
+            `start_id` and `end_id`, as `keras_seq.Seq2Seq` and `keras_seq.Transformer` have.
         strategy: How to choose; its options become inputs of the graph that may be left out.
         inputs: What `start_decoding` takes, flat.
         options: The settings that may be changed when the graph runs.
         structure: The structure of `inputs` in the call.
+        limits: The largest sizes of their dynamic dimensions, by name.
     """
 
     model: keras.Model
@@ -52,10 +54,14 @@ class Generation:
     inputs: tuple[TensorSpec, ...]
     options: tuple[OptionSpec, ...]
     structure: object
+    limits: dict[str, int] = field(default_factory=dict)
 
     def with_padding(self, signature: Signature) -> Generation:
-        """The same, with the padding of the model's own inputs: what its encoder masks, it masks here too."""
-        pads = {spec.name: spec.pad_value for spec in signature.inputs}
+        """The same, with the padding of the model's own inputs: what its encoder masks, it masks here too.
+
+        A model whose decoding takes other inputs says what pads them itself, in `pad_values`.
+        """
+        pads = {**getattr(self.model, "pad_values", {}), **{spec.name: spec.pad_value for spec in signature.inputs}}
         return replace(self, inputs=tuple(replace(spec, pad_value=pads.get(spec.name)) for spec in self.inputs))
 
     def endpoint(self) -> Endpoint:
@@ -69,7 +75,7 @@ class Generation:
             self._function,
             options=self.options,
             loops=1,
-            limits=dict(getattr(self.model, "size_limits", {})),
+            limits=self.limits,
             decoding=self._settings(),
         )
 
@@ -121,7 +127,7 @@ class Generation:
         options = {option.name: value for option, value in zip(self.options, values, strict=True)}
         strategy = self.strategy.replace(**options)
         arguments = keras.tree.pack_sequence_as(self.structure, list(inputs))
-        decoding = self.model.start_decoding(arguments, strategy.rows_per_source)
+        decoding = start_decoding(self.model, arguments, strategy)
         ids = {"start_id": self.model.start_id, "end_id": self.model.end_id}
         result = generate(decoding, strategy, **ids, with_margins=with_margins)
         hypotheses, margins = result if with_margins else (result, None)
@@ -154,13 +160,29 @@ def generation_of(model: keras.Model, strategy: Strategy) -> Generation:
             "`generate` must be a strategy: keras_seq.Greedy, keras_seq.Sampling or keras_seq.BeamSearch. "
             f"Received: {strategy!r}."
         )
-    structure = model.decoding_specs
+    largest, limits = _limits(model, strategy)
     options = tuple(
-        OptionSpec(name, option.dtype, getattr(strategy, name), option.minimum, option.maximum)
+        OptionSpec(name, option.dtype, getattr(strategy, name), option.minimum, largest.get(name, option.maximum))
         for name, option in strategy.options.items()
         if getattr(strategy, name) is not None
     )
-    return Generation(model, strategy, named_inputs(model, structure), options, structure)
+    structure = model.decoding_specs
+    return Generation(model, strategy, named_inputs(model, structure), options, structure, limits)
+
+
+def _limits(model: keras.Model, strategy: Strategy) -> tuple[dict[str, int], dict[str, int]]:
+    """The largest values of options, and the largest sizes of dimensions.
+
+    Raises:
+        ExportError: The model cannot generate as much as the strategy may ask for.
+    """
+    if not hasattr(model, "generation_limits"):
+        return {}, dict(getattr(model, "size_limits", {}))
+    try:
+        max_length, limits = model.generation_limits(strategy.max_length)
+    except ValueError as error:
+        raise ExportError(f"`generate` asks for more than the model has positions for: {error}") from error
+    return {} if max_length is None else {"max_length": max_length}, dict(limits)
 
 
 def recorded_strategy(graph: GraphSpec) -> Strategy:

@@ -87,7 +87,7 @@ def _cases(generation: Generation) -> list[Case]:
     """Sources of several sizes, padded and not, with the options as they are and at their ends."""
     rng = np.random.default_rng(5)
     defaults = {option.name: np.asarray(option.default, option.dtype) for option in generation.options}
-    limit = min(getattr(generation.model, "size_limits", {}).values(), default=max(time for _, time in _SIZES))
+    limit = generation.limits.get("time", max(time for _, time in _SIZES))
     cases = []
     for batch, time in _SIZES:
         inputs = random_inputs(generation.inputs, rng, batch, min(time, limit))
