@@ -9,6 +9,8 @@ from keras_seq.export.passes.scopes import graphs
 
 __all__ = ["infer_types"]
 
+_LIKE_INPUT = {"Gelu", "FastGelu"}
+"""Operators of ONNX Runtime, unknown to the inference, whose output is like their input."""
 _SMALL = 256
 """Up to this many elements a constant may say something about dimensions; larger ones are weights."""
 
@@ -40,6 +42,10 @@ def infer_types(proto: onnx.ModelProto) -> dict[str, tuple[int, tuple[int | None
     for scope in list(graphs(skeleton.graph))[1:]:  # the inference looks up the values of constants in one graph only
         read = {name for node in scope.node for name in node.input}
         scope.initializer.extend(small[name] for name in sorted(read & set(small)))
+    for scope in graphs(skeleton.graph):
+        for node in scope.node:
+            if node.domain and node.op_type in _LIKE_INPUT:
+                node.op_type, node.domain = "Identity", ""
     inferred = onnx.shape_inference.infer_shapes(skeleton, data_prop=True)
     types = {}
     for scope in graphs(inferred.graph):

@@ -11,6 +11,7 @@ from keras_seq.export.passes.constant_folding import constant_folding
 from keras_seq.export.passes.dead_code import dead_code
 from keras_seq.export.passes.duplicates import duplicates
 from keras_seq.export.passes.flattened_products import PRODUCT_RULES
+from keras_seq.export.passes.gelus import GELU_RULES, PORTABLE_GELU_RULES
 from keras_seq.export.passes.graph_index import GraphIndex
 from keras_seq.export.passes.identities import identities
 from keras_seq.export.passes.integer_widths import integer_widths
@@ -34,7 +35,6 @@ _OLDEST_OPSET = 13
 _MOST_ROUNDS = 50
 _RULES = (*CAST_RULES, *LOGIC_RULES, *SHAPE_RULES, *PRODUCT_RULES, *INTERPOLATION_RULES)
 _INDEXED = {
-    "simplify": lambda index: rewrite(index, _RULES),
     "loop_counters": loop_counters,
     "integer_widths": integer_widths,
     "loop_projections": loop_projections,
@@ -76,6 +76,8 @@ def optimise(proto: onnx.ModelProto, portable: bool = False) -> dict[str, int]:
     if opset < _OLDEST_OPSET:
         raise ValueError(f"the model must be at opset {_OLDEST_OPSET} or newer to be optimised. Received: {opset}.")
     graph = proto.graph
+    rules = (*_RULES, *(PORTABLE_GELU_RULES if portable else GELU_RULES))
+    passes = {"simplify": lambda index: rewrite(index, rules), **_INDEXED}
     counts = Counter(unique_names=unique_names(graph))
     for _ in range(_MOST_ROUNDS):
         found = Counter(
@@ -86,7 +88,7 @@ def optimise(proto: onnx.ModelProto, portable: bool = False) -> dict[str, int]:
         )
         found["dead_code"] += dead_code(graph)
         index = GraphIndex(proto)
-        for name, apply in _INDEXED.items():
+        for name, apply in passes.items():
             count = apply(index)
             if count:
                 found[name] += count
