@@ -194,6 +194,10 @@ class Transformer(TransformerModel, TransformerInference, keras.Model):
 
     def build(self, inputs_shape: Any = None) -> None:
         """Makes the weights, which no shape of the inputs matters to."""
+        if inputs_shape is not None and not (len(inputs_shape) == 2 and isinstance(inputs_shape[0], (list, tuple))):
+            raise ValueError(
+                f'Model "{self.name}" takes a pair, (source, target_in). Received an input of shape {inputs_shape}'
+            )
         embedded = (None, None, self.features)
         for embedding in (self.source_embedding, self.target_embedding):
             if not embedding.built:
