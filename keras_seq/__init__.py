@@ -34,7 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "sample",
         ],
         "metrics": ["SequenceAccuracy"],
-        "models": ["Seq2Seq", "StateBridge"],
+        "models": ["Seq2Seq", "StateBridge", "Transformer", "TransformerLM"],
         "recurrent": [
             "GRU",
             "LSTM",
