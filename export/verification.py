@@ -18,8 +18,12 @@ from keras_seq.serving.tensor_spec import TensorSpec
 __all__ = ["onnx_runner", "verify_folder"]
 
 _STREAM_SIZES = ((1, 7), (3, 29))
-_STREAMING = Tolerance(atol=1e-6, rtol=1e-6)
-"""A chunk computes the very sums of the whole: only their grouping in the products differs."""
+_RECURRENT = Tolerance(atol=1e-6, rtol=1e-6)
+"""A recurrence computes the very sums of the whole, one step after the other, however it is cut.
+
+Attention sums over all steps, in products of other sizes: 12 layers of 512 features differ by 3e-6, so streams that carry
+a cache have the tolerance of any comparison.
+"""
 
 
 def onnx_runner(path: Path) -> Runner:
@@ -75,6 +79,8 @@ def verify_folder(
     if not chunked:
         return results
 
+    attends = any(isinstance(dim, str) for state in states for dim in state.shape)
+    in_chunks = tolerance if attends else _RECURRENT
     cases = _stream_cases(inputs, pad_values, limits)
     expected = [reference(case.inputs) for case in cases]
     for candidate, run in chunked.items():
@@ -82,7 +88,7 @@ def verify_folder(
         in_pieces = _stream_runner(run, inputs, outputs, states, cuts=np.random.default_rng(2))
         results += compare(name, candidate, expected, at_once, cases, tolerance)
         uncut = [at_once(case.inputs) for case in cases]
-        results += compare(f"{candidate} at once", f"{candidate} in chunks", uncut, in_pieces, cases, _STREAMING)
+        results += compare(f"{candidate} at once", f"{candidate} in chunks", uncut, in_pieces, cases, in_chunks)
     return results
 
 
