@@ -21,8 +21,8 @@ _STREAM_SIZES = ((1, 7), (3, 29))
 _RECURRENT = Tolerance(atol=1e-6, rtol=1e-6)
 """A recurrence computes the very sums of the whole, one step after the other, however it is cut.
 
-Attention sums over all steps, in products of other sizes: 12 layers of 512 features differ by 3e-6, so streams that carry
-a cache have the tolerance of any comparison.
+Attention sums over all steps, in products of other sizes: 12 layers of 512 features differ by 3e-6. So streams that
+carry a cache have the tolerance of any comparison.
 """
 
 
