@@ -13,6 +13,8 @@ _OPTIONS = {
     r"`?allow_loop=True`?": "--allow-loop",
     r"`?streaming=True`?": "--streaming",
     r"Export it with streaming=False": "Leave --streaming out",
+    r"portable=True": "--portable",
+    r"Export with portable=False": "Leave --portable out",
     r"`min_onnxruntime`": "--min-onnxruntime",
     r"min_onnxruntime=": "--min-onnxruntime ",
     r"a wider `tolerance`": "larger --atol and --rtol",

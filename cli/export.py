@@ -39,6 +39,10 @@ def export(
     allow_loop: Annotated[
         bool, typer.Option("--allow-loop", help="Leave a layer that has no native form as a slow ONNX Loop.")
     ] = False,
+    portable: Annotated[
+        bool,
+        typer.Option("--portable", help="Keep to standard ONNX operators, for runtimes other than ONNX Runtime."),
+    ] = False,
     min_onnxruntime: Annotated[
         str, typer.Option(metavar="VERSION", help="The oldest ONNX Runtime that must load the graphs.")
     ] = "1.17",
@@ -77,6 +81,7 @@ def export(
                 verify=not no_verify,
                 overwrite=overwrite,
                 allow_loop=allow_loop,
+                portable=portable,
                 min_onnxruntime=min_onnxruntime,
                 metadata=kept,
                 tolerance=Tolerance(atol, rtol),

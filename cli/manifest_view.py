@@ -32,7 +32,7 @@ def print_manifest(path: Path, manifest: Manifest) -> None:
         _print_graph(name, graph)
     if manifest.layers:
         rows = [[row["name"], row["class"], row["lowering"], row.get("reason") or ""] for row in manifest.layers]
-        print_table("recurrent layers", ["layer", "class", "exported as", "why"], rows)
+        print_table("layers that run along time", ["layer", "class", "exported as", "why"], rows)
     if manifest.parity:
         print_parity("comparisons when it was written", manifest.parity)
     if manifest.metadata:

@@ -16,6 +16,7 @@ NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 
 # (batch, time): one of each, one of both, primes, and one long enough for rounding to add up.
 _SIZES = ((1, 1), (1, 7), (5, 1), (3, 11), (2, 53))
+_FAR = (1, 257)
 _MASKS = ("none", "right", "left", "gaps", "whole rows")
 # Not thousands: saturated gates would hide a fault as well as they hide rounding.
 _VALUES = {"normal": 1.0, "zeros": 0.0, "large": 20.0, "tiny": 1e-30}
@@ -34,6 +35,7 @@ def battery(
     pad_values: dict[str, object],
     seed: int = 0,
     limits: Mapping[str, int] = NO_LIMITS,
+    attends: bool = False,
 ) -> list[Case]:
     """The cases to compare implementations of a model on.
 
@@ -42,12 +44,14 @@ def battery(
         pad_values: By input name, the value that masks a step; inputs without one get no masked steps.
         seed: Of the random values.
         limits: The largest sizes of dynamic dimensions, by name.
+        attends: Whether the model attends. Then one length is far beyond what it was trained with, as such models are
+            used: no rounding piles up over time as in a recurrence.
     """
     rng = np.random.default_rng(seed)
     has_time = any("time" in spec.shape for spec in specs)
     masked = [spec.name for spec in specs if spec.name in pad_values and len(spec.shape) > 1]
     cases = []
-    sizes = _SIZES if has_time else [(size, 1) for size in (1, 2, 5)]
+    sizes = (*_SIZES, *[_FAR] * attends) if has_time else [(size, 1) for size in (1, 2, 5)]
     for batch, time in dict.fromkeys((batch, min(time, limits.get("time", time))) for batch, time in sizes):
         for mask in _MASKS if masked and time > 1 else _MASKS[:1]:
             inputs = random_inputs(specs, rng, batch, time, limits=limits)

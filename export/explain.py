@@ -8,7 +8,8 @@ import keras
 
 import keras_seq
 from keras_seq.export.errors import ExportError
-from keras_seq.export.lowering.layer_note import layer_note
+from keras_seq.export.lowering.layer_note import layer_note, layer_notes
+from keras_seq.export.lowering.normalization import is_normalization
 
 __all__ = ["Explanation", "LayerExplanation", "explain"]
 
@@ -20,9 +21,10 @@ class LayerExplanation:
     Attributes:
         name: The layer's name; parts of a wrapper or stack are listed under it as `wrapper/part`.
         layer_class: Its class.
-        kernel: What training runs on this machine: `cudnn`, `fused` or `loop`; for layers of Keras' own `keras`.
+        kernel: What training runs on this machine: `cudnn`, `fused` or `loop`, of attention `flash` or `plain`; for
+            layers of Keras' own `keras`.
         kernel_reason: Why not a faster one.
-        lowering: `native`, `loop`, or `traced` for what is not recurrent and goes through the converter as it is.
+        lowering: `native`, `loop`, `fused` or `plain`, or `traced` for what goes through the converter as it is.
         lowering_reason: The operators, or why there are none.
     """
 
@@ -93,9 +95,23 @@ def _rows(layer: keras.Layer, prefix: str) -> list[LayerExplanation]:
         operators = ", ".join(f"{count} {op}" for op, count in note.operators.items())
         lowering_reason = f"{operators}, {note.reason}" if operators else note.reason
         return [LayerExplanation(name, type(layer).__name__, kernel, reason, note.lowering, lowering_reason)]
+    rows = [LayerExplanation(name, type(layer).__name__, "keras", "", *_lowering(layer))]
+    return rows + [row for part in _parts(layer) for row in _rows(part, f"{name}/")]
+
+
+def _parts(layer: keras.Layer) -> list[keras.Layer]:
+    """What of a layer without a rule of its own is worth a row: all in a model or wrapper, otherwise what has a rule."""
     inner = getattr(layer, "layers", None) or [part for part in [getattr(layer, "layer", None)] if part is not None]
-    rows = [LayerExplanation(name, type(layer).__name__, "keras", "", "traced", "")]
-    return rows + [row for part in inner for row in _rows(part, f"{name}/")]
+    return inner or [part for part in layer._flatten_layers(include_self=False, recursive=False) if layer_notes(part)]
+
+
+def _lowering(layer: keras.Layer) -> tuple[str, str]:
+    """What becomes of a layer that has no note."""
+    if not is_normalization(layer):
+        return "traced", ""
+    if isinstance(layer, keras.layers.RMSNormalization):
+        return "plain", "onnxruntime makes 1 SimplifiedLayerNormalization of it"
+    return "native", "1 LayerNormalization"
 
 
 def _kernel(layer: keras.Layer) -> tuple[str, str]:

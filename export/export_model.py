@@ -22,6 +22,7 @@ from keras_seq.export.generation import generation_of
 from keras_seq.export.generation_parity import verify_generation
 from keras_seq.export.lowering.layer_note import LayerNote, layer_notes
 from keras_seq.export.lowering.markers import Markers
+from keras_seq.export.lowering.target import Target
 from keras_seq.export.lowering.trace import Trace
 from keras_seq.export.padding import pad_candidates, padding_is_masked
 from keras_seq.export.parity import Parity, Tolerance, check_parity
@@ -49,6 +50,7 @@ def export_model(
     verify: bool = True,
     overwrite: bool = False,
     allow_loop: bool = False,
+    portable: bool = False,
     min_onnxruntime: str = "1.17",
     input_signature=None,
     dynamic_dims: dict[str, dict[int, str]] | None = None,
@@ -73,7 +75,10 @@ def export_model(
         verify: Whether to compare every file written with the Keras model, over a battery of inputs.
         overwrite: Whether to replace a bundle that is at `path` already.
         allow_loop: Whether a recurrent layer may be left as a slow ONNX `Loop` where it has no native form.
-        min_onnxruntime: The oldest ONNX Runtime that must load the graphs.
+        portable: Whether the graphs keep to standard ONNX operators, for runtimes other than ONNX Runtime. Otherwise
+            attention and GELU become operators of ONNX Runtime's own, which are faster there.
+        min_onnxruntime: The oldest ONNX Runtime that must run the graphs. Those from 1.22 on read any mask of fused
+            attention rightly, so asking for no older one makes decode loops and streams of transformers faster.
         input_signature: For subclassed models with integer inputs, the structure of the model's argument: a
             `keras.InputSpec`, or a list or dict of such.
         dynamic_dims: By input name, `{axis: name}` for dynamic dimensions other than `batch` and `time`, such as the
@@ -102,7 +107,8 @@ def export_model(
     _check_backend()
     _check_metadata(metadata)
     signature = model_signature(model, input_signature, dynamic_dims)
-    notes = layer_notes(model)
+    target = Target(portable, min_onnxruntime)
+    notes = layer_notes(model, target)
     generation = None if generate is None else generation_of(model, generate)
     if streaming:
         check_streamable(model, signature)
@@ -125,9 +131,13 @@ def export_model(
 
         graphs = {}
         if "onnx" in formats:
+            forms = {}
             for endpoint in endpoints:
                 say(f"writing {endpoint.name}.onnx")
-                graphs[endpoint.name] = _write_onnx(folder, endpoint, model.name, allow_loop)
+                markers = Markers(target)
+                graphs[endpoint.name] = _write_onnx(folder, endpoint, model.name, markers, allow_loop)
+                forms = markers.forms | forms  # of a layer in several graphs, that of the first is told
+            notes = layer_notes(model, target, forms)
         signatures = None
         if "saved_model" in formats:
             say("writing saved_model")
@@ -160,7 +170,7 @@ def export_model(
             versions=_versions(),
             graphs=graphs,
             files=file_specs(folder),
-            onnx=_onnx_versions(min_onnxruntime) if graphs else None,
+            onnx=_onnx_versions(target) if graphs else None,
             saved_model={"path": "saved_model", "signatures": signatures} if signatures else None,
             layers=[note.to_dict() for note in notes],
             parity=[result.to_dict() for result in parity],
@@ -206,14 +216,20 @@ def _check_no_loops(model: keras.Model, notes: Sequence[LayerNote]) -> None:
         )
 
 
-def _write_onnx(folder: Path, endpoint: Endpoint, model_name: str, allow_loop: bool) -> GraphSpec:
-    trace = Trace(Markers(), streaming=bool(endpoint.states))
+def _write_onnx(folder: Path, endpoint: Endpoint, model_name: str, markers: Markers, allow_loop: bool) -> GraphSpec:
+    trace = Trace(markers, streaming=bool(endpoint.states))
     proto = onnx_graph.convert(endpoint.build(trace), endpoint.tensor_specs(), trace.markers)
     loops = onnx_graph.loops(proto)
     if len(loops) > endpoint.loops and not allow_loop:
         raise ExportError(
             f"{endpoint.name}.onnx would hold loops that no lowering rule knows of: {', '.join(loops[:5])}. "
             "Pass allow_loop=True to keep them."
+        )
+    foreign = onnx_graph.foreign_operators(proto)
+    if foreign and markers.target.portable:
+        raise ExportError(
+            f"{endpoint.name}.onnx would hold operators that are not of the ONNX standard: {', '.join(foreign)}. "
+            "Export with portable=False, for ONNX Runtime alone."
         )
     onnx_graph.finish(proto, model_name, endpoint.input_shapes(), endpoint.output_shapes())
     onnx_graph.set_defaults(proto, {option.name: (option.dtype, option.default) for option in endpoint.options})
@@ -248,9 +264,10 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _onnx_versions(min_onnxruntime: str) -> dict:
+def _onnx_versions(target: Target) -> dict:
     return {
         "opset": onnx_graph.OPSET,
         "ir_version": onnx_graph.IR_VERSION,
-        "min_onnxruntime": min_onnxruntime,
+        "min_onnxruntime": target.min_onnxruntime,
+        "portable": target.portable,
     }

@@ -25,6 +25,7 @@ __all__ = [
     "check_runtime_version",
     "convert",
     "finish",
+    "foreign_operators",
     "loop_body_nodes",
     "loops",
     "operators",
@@ -152,6 +153,11 @@ def set_defaults(proto: onnx.ModelProto, values: dict[str, tuple[str, float]]) -
 def operators(proto: onnx.ModelProto) -> dict[str, int]:
     """How many nodes of each type the graph has, subgraphs included; most frequent first."""
     return dict(Counter(node.op_type for node in _nodes(proto.graph)).most_common())
+
+
+def foreign_operators(proto: onnx.ModelProto) -> list[str]:
+    """The operators that are none of the ONNX standard, sorted."""
+    return sorted({f"{node.domain}.{node.op_type}" for node in _nodes(proto.graph) if node.domain})
 
 
 def loops(proto: onnx.ModelProto) -> list[str]:

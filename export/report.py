@@ -11,6 +11,8 @@ from keras_seq.serving.bundle import Manifest
 
 __all__ = ["ExportReport"]
 
+_OF_LAYERS = ("RNN", "GRU", "LSTM", "Attention", "MultiHeadAttention")
+
 
 @dataclass(frozen=True)
 class ExportReport:
@@ -19,7 +21,7 @@ class ExportReport:
     Attributes:
         path: The bundle.
         manifest: What its `bundle.json` says.
-        layers: How each recurrent layer was lowered.
+        layers: How each recurrent or attention layer was lowered.
         parity: Every comparison made; all passed, or there would be no report.
     """
 
@@ -32,8 +34,8 @@ class ExportReport:
         lines = [f"bundle {self.path}"]
         for name, graph in self.manifest.graphs.items():
             size = self.manifest.files[graph.file].bytes / 1e6
-            recurrent_first = sorted(graph.operators.items(), key=lambda item: item[0] not in ("RNN", "GRU", "LSTM"))
-            operators = ", ".join(f"{count} {op}" for op, count in recurrent_first[:6])
+            layers_first = sorted(graph.operators.items(), key=lambda item: item[0] not in _OF_LAYERS)
+            operators = ", ".join(f"{count} {op}" for op, count in layers_first[:6])
             lines.append(f"  {graph.file:<12} {size:7.2f} MB, {graph.nodes} nodes ({operators}, …)")
             if graph.decoding:
                 lines.append(f"               {_decoding(graph.decoding)}")

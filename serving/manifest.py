@@ -10,7 +10,7 @@ from keras_seq.serving.file_spec import FileSpec, check_relative
 from keras_seq.serving.graph_spec import GraphSpec
 
 SCHEMA_VERSION = 1
-LOWERINGS = ("native", "loop", "decode_loop")
+LOWERINGS = ("native", "loop", "decode_loop", "fused", "plain", "traced")
 
 
 def _check_version(value: Any):
@@ -91,7 +91,7 @@ class Manifest:
         files: Relative path to size and digest, for every file but `bundle.json`.
         onnx: `opset`, `ir_version`, `min_onnxruntime`; None without ONNX.
         saved_model: `path`, `signatures`; None without a SavedModel.
-        layers: One object a recurrent layer: `name`, `class`, `lowering`, `operators`, `reason`.
+        layers: One object a layer that is recurrent or attends: `name`, `class`, `lowering`, `operators`, `reason`.
         parity: One object a comparison: `reference`, `candidate`, `output`, `cases`, `max_abs_diff`, `max_rel_diff`,
             `atol`, `rtol`, `passed`.
         metadata: Whatever the exporter's caller gave: task, labels, vocabularies.

@@ -58,6 +58,18 @@ def choose_providers(providers: Sequence[str] | None) -> list[str]:
     return list(providers)
 
 
+def disabled_optimizers(providers: Sequence[str]) -> list[str]:
+    """The fusions that ONNX Runtime is to leave, as they cost time.
+
+    On a CPU `SkipLayerNormalization` (1.31, 1024 x 256) takes 628 us, and the `Add` and `LayerNormalization` that it
+    stands for 180 us together.
+
+    Args:
+        providers: The execution providers of the session.
+    """
+    return ["SkipLayerNormFusion"] if list(providers) == ["CPUExecutionProvider"] else []
+
+
 def _dtype(tensor: ort.NodeArg) -> str:
     kind = tensor.type.removeprefix("tensor(").removesuffix(")")
     return _ORT_TYPES.get(kind, kind)
@@ -125,8 +137,7 @@ class Session:
                 str(path),
                 session_options(None if pool else num_threads or cpu_quota()),
                 providers=list(providers),
-                # The fused node takes 3x as long as Add and LayerNormalization apart.
-                disabled_optimizers=["SkipLayerNormFusion"],
+                disabled_optimizers=disabled_optimizers(providers),
                 # Where there is nothing to fall back to, ONNX Runtime would print the error and try the same again.
                 enable_fallback=int(list(providers) != ["CPUExecutionProvider"]),
             )

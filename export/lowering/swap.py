@@ -15,6 +15,7 @@ from keras_seq.export.lowering.attention_stream import stock_stream_call, stream
 from keras_seq.export.lowering.attention_weights import is_attention
 from keras_seq.export.lowering.bidirectional import bidirectional_call, paired_cells
 from keras_seq.export.lowering.dense import dense_call, is_plain_dense
+from keras_seq.export.lowering.layer_names import layer_names
 from keras_seq.export.lowering.normalization import is_normalization, normalization_call
 from keras_seq.export.lowering.positions import positions_call
 from keras_seq.export.lowering.recurrent import (
@@ -26,8 +27,6 @@ from keras_seq.export.lowering.recurrent import (
 )
 from keras_seq.export.lowering.time_distributed import time_distributed_call
 from keras_seq.export.lowering.trace import Trace
-from keras_seq.transformer.block import TransformerBlock
-from keras_seq.transformer.stack import TransformerStack
 
 __all__ = ["portable_model", "swapped_calls"]
 
@@ -50,7 +49,7 @@ def swapped_calls(model: keras.Model, trace: Trace) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(portable_model(model))
         layers = _layers(model)
-        names = _names(layers)
+        names = layer_names(layers)
         for layer in layers:
             for method, lowered in _lowered_methods(layer, names.get(id(layer), layer.name), trace).items():
                 stack.enter_context(_own_method(layer, method, lowered))
@@ -115,18 +114,6 @@ def _whole_call(layer: keras.Layer, name: str, trace: Trace) -> Callable | None:
                 return native_call(layer, name, native_cells(layer, name), trace)
         return portable_call(layer, name, trace) if takes_states(layer) else None
     return None
-
-
-def _names(layers: list[keras.Layer]) -> dict[int, str]:
-    """Names that tell the layers of one stack from those of another; `layers` with each stack before what is in it."""
-    names: dict[int, str] = {}
-    for layer in layers:
-        own = names.get(id(layer), layer.name)
-        if isinstance(layer, keras_seq.StackedRNN):
-            names |= {id(sublayer): f"{own}.{index}" for index, sublayer in enumerate(layer.layers)}
-        elif isinstance(layer, (TransformerBlock, TransformerStack)):
-            names |= {id(sublayer): f"{own}.{sublayer.name}" for sublayer in layer._layers}
-    return names
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ def test_manifest_describes_model_graphs_and_layers(model, report):
         "parameters": model.count_params(),
         "dtype_policy": "float32",
     }
-    assert manifest["onnx"] == {"opset": 18, "ir_version": 8, "min_onnxruntime": "1.17"}
+    assert manifest["onnx"] == {"opset": 18, "ir_version": 8, "min_onnxruntime": "1.17", "portable": False}
     assert manifest["metadata"] == {"labels": ["O", "B"], "task": "Ätzend"}
     assert manifest["saved_model"] == {"path": "saved_model", "signatures": ["serving_default", "step"]}
     assert {"python", "keras", "keras_seq", "tensorflow", "tf2onnx", "onnx", "onnxruntime", "numpy"} <= set(

@@ -92,7 +92,7 @@ STATE = ("graphs", "step", "states", 0)
         (
             ("layers", 0, "lowering"),
             "magic",
-            r"`layers\[0\].lowering` must be one of 'native', 'loop', 'decode_loop'. Received: 'magic'",
+            r"`layers\[0\].lowering` must be one of 'native', 'loop', 'decode_loop', 'fused', .*Received: 'magic'",
         ),
         (("parity", 0, "passed"), 1, r"`parity\[0\].passed` must be true or false. Received: 1"),
         (("parity", 0, "atol"), "1e-5", r"`parity\[0\].atol` must be a number"),

@@ -22,7 +22,7 @@ VOCABULARY, UNITS, BEAMS, LIMIT, END = 23, 5, 3, 7, 2
 
 def converted(function, specs, monkeypatch):
     """A function as the converter writes it, and after the passes."""
-    monkeypatch.setattr(onnx_graph, "optimise", lambda proto: {})
+    monkeypatch.setattr(onnx_graph, "optimise", lambda proto, portable: {})
     before = onnx_graph.convert(function, specs, Markers())
     before.ir_version = onnx_graph.IR_VERSION
     after = copy_of(before)
