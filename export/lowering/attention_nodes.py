@@ -95,7 +95,7 @@ class AttentionNodes:
             (context,) = writer.node("MatMul", [weighting, values_name])
             if weights.is_grouped:
                 (context,) = writer.node("Reshape", [context, self._ungrouped(writer, query_name)])
-            merged = _merge_heads(writer, context, query.shape, weights.num_heads * weights.value_dim)
+            merged = _merge_heads(writer, context, weights.num_heads * weights.value_dim)
             return [merged, scores][: 1 + with_scores]
 
         batch, heads, queries, _ = query.shape
@@ -256,13 +256,11 @@ def _split_heads(writer: GraphWriter, inputs: str, heads: int, size: int) -> str
     return writer.node("Transpose", writer.node("Reshape", [inputs, shape]), perm=[0, 2, 1, 3])[0]
 
 
-def _merge_heads(writer: GraphWriter, context: str, query_shape: tf.TensorShape, size: int) -> str:
-    batch, _, queries, _ = query_shape
-    # No 0 for "as it was" where it can be helped: the converter takes a Transpose that moves axes of one element for a
-    # Reshape, and then two of those for one, though the 0 of the second would mean another axis of the first's input.
-    sizes = [0, 0] if batch is None and queries is None else [batch or -1, queries or -1]
-    transposed = writer.node("Transpose", [context], perm=[0, 2, 1, 3])
-    return writer.node("Reshape", [*transposed, writer.constant(np.array([*sizes, size]), "merged_shape")])[0]
+def _merge_heads(writer: GraphWriter, context: str, size: int) -> str:
+    # The queries are -1 and not 0, "as it was": the converter takes a Transpose of axes of one element for a Reshape, and
+    # then two of those for one, though the second 0 would be another axis of the first's input. The batch is the same.
+    shape = writer.constant(np.array([0, -1, size]), "merged_shape")
+    return writer.node("Reshape", [*writer.node("Transpose", [context], perm=[0, 2, 1, 3]), shape])[0]
 
 
 def _float(tensor: tf.Tensor) -> tf.Tensor:
