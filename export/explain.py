@@ -100,7 +100,7 @@ def _rows(layer: keras.Layer, prefix: str) -> list[LayerExplanation]:
 
 
 def _parts(layer: keras.Layer) -> list[keras.Layer]:
-    """What of a layer without a rule of its own is worth a row: all in a model or wrapper, otherwise what has a rule."""
+    """What is worth a row of a layer without a rule: everything in a model or wrapper, otherwise what has a rule."""
     inner = getattr(layer, "layers", None) or [part for part in [getattr(layer, "layer", None)] if part is not None]
     return inner or [part for part in layer._flatten_layers(include_self=False, recursive=False) if layer_notes(part)]
 

@@ -20,7 +20,7 @@ from keras_seq.export.endpoint import Endpoint
 from keras_seq.export.errors import ExportError
 from keras_seq.export.generation import generation_of
 from keras_seq.export.generation_parity import verify_generation
-from keras_seq.export.lowering.layer_note import LayerNote, layer_notes
+from keras_seq.export.lowering.layer_note import ATTENTION, LayerNote, layer_notes
 from keras_seq.export.lowering.markers import Markers
 from keras_seq.export.lowering.target import Target
 from keras_seq.export.lowering.trace import Trace
@@ -157,6 +157,7 @@ def export_model(
                 candidates,
                 tolerance or Tolerance(),
                 signature.limits,
+                attends=any(note.lowering in ATTENTION for note in notes),
             )
         if verify and generation is not None:
             say("comparing what is generated")

@@ -11,6 +11,7 @@ from keras_seq.serving.bundle import Manifest
 
 __all__ = ["ExportReport"]
 
+_SHOWN = 4  # states of a stream
 _OF_LAYERS = ("RNN", "GRU", "LSTM", "Attention", "MultiHeadAttention")
 
 
@@ -41,7 +42,9 @@ class ExportReport:
                 lines.append(f"               {_decoding(graph.decoding)}")
                 lines.append("               options: " + ", ".join(f"{o.name}={o.default}" for o in graph.options))
             if name == "step":
-                lines.append("               states: " + ", ".join(state.name for state in graph.states))
+                names = [state.name for state in graph.states]
+                more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
+                lines.append("               states: " + ", ".join(names[:_SHOWN]) + more)
         if self.manifest.saved_model:
             lines.append(f"  saved_model  signatures {', '.join(self.manifest.saved_model['signatures'])}")
         lines += [f"  layer {n.name} ({n.layer_class}): {n.lowering}, {n.reason}" for n in self.layers]

@@ -13,6 +13,7 @@ from keras_seq.export.battery import NO_LIMITS, Case, battery, random_inputs
 from keras_seq.export.lowering.trace import StreamState
 from keras_seq.export.parity import Parity, Runner, Tolerance, compare
 from keras_seq.export.saved_model import saved_model_runner
+from keras_seq.serving.session import disabled_optimizers
 from keras_seq.serving.tensor_spec import TensorSpec
 
 __all__ = ["onnx_runner", "verify_folder"]
@@ -27,10 +28,13 @@ carry a cache have the tolerance of any comparison.
 
 
 def onnx_runner(path: Path) -> Runner:
-    """Runs an ONNX graph on ONNX Runtime's CPU provider."""
+    """Runs an ONNX graph on ONNX Runtime's CPU provider, with the fusions that a `Predictor` has."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    providers = ["CPUExecutionProvider"]
+    session = onnxruntime.InferenceSession(
+        str(path), options, providers=providers, disabled_optimizers=disabled_optimizers(providers)
+    )
     names = [output.name for output in session.get_outputs()]
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -50,6 +54,7 @@ def verify_folder(
     pad_values: dict[str, object],
     tolerance: Tolerance,
     limits: Mapping[str, int] = NO_LIMITS,
+    attends: bool = False,
 ) -> list[Parity]:
     """Compares everything in a bundle's folder.
 
@@ -64,6 +69,7 @@ def verify_folder(
         pad_values: By input name, the value that masks a step.
         tolerance: Of the comparisons with the reference.
         limits: The largest sizes of the inputs' dynamic dimensions, by name.
+        attends: Whether the model has layers of attention, and so is tried on a length far beyond the others.
     """
     whole, chunked = _runners(folder, bool(states), has_onnx, signatures)
     if reference is None:
@@ -71,7 +77,7 @@ def verify_folder(
         del whole[name]
     else:
         name = "keras"
-    cases = battery(inputs, pad_values, limits=limits)
+    cases = battery(inputs, pad_values, limits=limits, attends=attends)
     expected = [reference(case.inputs) for case in cases]
     results = []
     for candidate, run in whole.items():

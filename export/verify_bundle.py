@@ -10,6 +10,7 @@ import keras
 from keras_seq.export.errors import ExportError
 from keras_seq.export.generation import generation_of, recorded_strategy
 from keras_seq.export.generation_parity import verify_generation
+from keras_seq.export.lowering.layer_note import ATTENTION
 from keras_seq.export.lowering.trace import StreamState
 from keras_seq.export.padding import pad_candidates
 from keras_seq.export.parity import Parity, Tolerance
@@ -75,6 +76,7 @@ def verify_bundle(
         pad_values=pad_values,
         tolerance=tolerance or Tolerance(),
         limits=graph.limits,
+        attends=any(row["lowering"] in ATTENTION for row in manifest.layers),
     )
     generate = manifest.graphs.get("generate")
     if model is not None and generate is not None:

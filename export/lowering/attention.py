@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+import keras_seq
 from keras_seq.attention.attention_bias import causal_bias
 from keras_seq.attention.key_values import KeyValues
 from keras_seq.export.lowering.attention_form import AttentionForm, memory_form, self_form
@@ -25,12 +26,15 @@ class LoweredAttention:
         layer: The layer.
         weights: Of the layer.
         markers: Of the tracing.
-        rotary: Turns queries and keys (batch, heads, steps, size) by their positions, and takes None for 0, 1, 2, …;
-            None where nothing turns them.
+        rotary: Turns queries and keys by their positions; None where nothing does.
     """
 
     def __init__(
-        self, layer: keras.Layer, weights: AttentionWeights, markers: Markers, rotary: Callable | None = None
+        self,
+        layer: keras.Layer,
+        weights: AttentionWeights,
+        markers: Markers,
+        rotary: keras_seq.RotaryEmbedding | None = None,
     ) -> None:
         self._layer = layer
         self._weights = weights
@@ -75,7 +79,8 @@ class LoweredAttention:
                 return self._nodes.output(context if factor is None else context * factor[:, 0]), None
             queries, *memory = self._nodes.heads(query, "query", "key", "value")
             if self._rotary is not None:
-                queries, memory[0] = self._rotary(queries, None), self._rotary(memory[0], None)
+                angles = self._angles(query, None)
+                queries, memory[0] = self._rotary(queries, angles), self._rotary(memory[0], angles)
             bias = self._bias(mask, causal, query, key)
             return self._attend(queries, KeyValues(*memory), bias, factor, with_scores)
         memory, bias = self.project(value, key, None), self._bias(mask, causal, query, key)
@@ -127,7 +132,8 @@ class LoweredAttention:
             return self._nodes.output(context), KeyValues(*cache)
         queries, *new = self._nodes.heads(inputs, "query", "key", "value")
         if self._rotary is not None:
-            queries, new[0] = self._rotary(queries, positions), self._rotary(new[0], positions)
+            angles = self._angles(inputs, positions)
+            queries, new[0] = self._rotary(queries, angles), self._rotary(new[0], angles)
         cache = KeyValues(*(tf.concat(pair, axis=2) for pair in zip(past, new, strict=True)))
         return self._attend(queries, cache, bias)[0], cache
 
@@ -141,6 +147,13 @@ class LoweredAttention:
     ) -> tuple[tf.Tensor, tf.Tensor | None]:
         context, *scores = self._nodes.attend(queries, *memory, bias, factor, with_scores)
         return self._nodes.output(context), *(scores or [None])
+
+    def _angles(self, inputs: tf.Tensor, positions: tf.Tensor | tuple | None) -> tuple[tf.Tensor, tf.Tensor]:
+        """Cosines and sines for queries and keys alike."""
+        if isinstance(positions, tuple):
+            return positions
+        positions = tf.range(tf.shape(inputs)[1]) if positions is None else positions
+        return self._rotary.angles(positions, self._weights.key_dim)
 
     def _form(self, choose: Callable[..., AttentionForm], **facts: bool) -> AttentionForm:
         form = choose(self._weights, self._markers.target, rotary=self._rotary is not None, **facts)

@@ -257,8 +257,8 @@ def _split_heads(writer: GraphWriter, inputs: str, heads: int, size: int) -> str
 
 
 def _merge_heads(writer: GraphWriter, context: str, size: int) -> str:
-    # The queries are -1 and not 0, "as it was": the converter takes a Transpose of axes of one element for a Reshape, and
-    # then two of those for one, though the second 0 would be another axis of the first's input. The batch is the same.
+    # The queries are -1 and not 0, "as it was": the converter takes a Transpose of axes of one element for a Reshape,
+    # and then two of those for one, though the second 0 would be another axis of the first's input.
     shape = writer.constant(np.array([0, -1, size]), "merged_shape")
     return writer.node("Reshape", [*writer.node("Transpose", [context], perm=[0, 2, 1, 3]), shape])[0]
 

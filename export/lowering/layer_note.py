@@ -17,7 +17,10 @@ from keras_seq.export.lowering.layer_names import layer_names
 from keras_seq.export.lowering.recurrent import native_cells
 from keras_seq.export.lowering.target import Target
 
-__all__ = ["LayerNote", "layer_notes"]
+__all__ = ["ATTENTION", "LayerNote", "layer_note", "layer_notes"]
+
+ATTENTION = ("fused", "plain", "traced")
+"""The lowerings of layers that attend."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,6 @@ class LayerNote:
     lowering: str
     operators: dict[str, int]
     reason: str
-
-    @property
-    def attends(self) -> bool:
-        """Whether it is a layer of attention."""
-        return self.lowering in ("fused", "plain", "traced")
 
     def to_dict(self) -> dict:
         """As the manifest holds it."""
