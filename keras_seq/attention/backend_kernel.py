@@ -5,13 +5,15 @@ from keras.src import backend
 
 from keras_seq.recurrent.cell import Tensor
 
-LOWEST_FLOAT16_BIAS = -3e4
-"""Large enough to hide a step, and finite in float16 when two are added."""
 
+def has_backend_kernel(dtype: str, biased: bool) -> bool:
+    """Whether the backend has one: that of Keras for TensorFlow is no faster than plain operations.
 
-def has_backend_kernel() -> bool:
-    """Whether the backend has one: that of Keras for TensorFlow is no faster than plain operations."""
-    return backend.backend() in ("jax", "torch")
+    Args:
+        dtype: what the attention computes in.
+        biased: whether there is a bias. The kernels add it in the compute dtype, and float16 cannot hold it.
+    """
+    return backend.backend() in ("jax", "torch") and not (biased and dtype == "float16")
 
 
 def backend_dot_product(
@@ -32,12 +34,9 @@ def backend_dot_product(
         causal: whether query i sees the steps up to i alone. PyTorch's flash attention takes this and no bias.
         flash_attention: `True` to insist, `False` to do without, `None` to leave it to the backend.
     """
-    dtype = backend.standardize_dtype(query.dtype)
-    if bias is not None and dtype == "float16":
-        bias = ops.maximum(bias, LOWEST_FLOAT16_BIAS)
     context = ops.dot_product_attention(
         *(ops.transpose(tensor, (0, 2, 1, 3)) for tensor in (query, keys, values)),
-        bias=None if bias is None else ops.cast(bias, dtype),
+        bias=None if bias is None else ops.cast(bias, query.dtype),
         is_causal=causal,
         flash_attention=flash_attention,
     )

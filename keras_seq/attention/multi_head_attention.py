@@ -211,9 +211,7 @@ class MultiHeadAttention(keras.layers.Layer):
                 `rotary` alone.
         """
         keys = self._heads(value if key is None else key, self.key_kernel, self.key_bias)
-        if self.rotary is not None:
-            keys = self.rotary(keys, positions)
-        return KeyValues(keys, self._heads(value, self.value_kernel, self.value_bias))
+        return KeyValues(self._turned(keys, positions), self._heads(value, self.value_kernel, self.value_bias))
 
     def attend(
         self,
@@ -238,11 +236,10 @@ class MultiHeadAttention(keras.layers.Layer):
             training: whether dropout applies.
         """
         check_memory(self, memory)
-        query = self._heads(query, self.query_kernel, self.query_bias)
-        if self.rotary is not None:
-            query = self.rotary(query, positions)
+        query = self._turned(self._heads(query, self.query_kernel, self.query_bias), positions)
         drops = self.dropout_layer is not None and bool(training)
-        if has_backend_kernel() and not drops and not return_attention_scores:
+        takes_kernel = has_backend_kernel(self.compute_dtype, biased=bias is not None)
+        if takes_kernel and not drops and not return_attention_scores:
             if causal and bias is not None:
                 bias, causal = bias + causal_bias(axis_size(query, 2), axis_size(memory.keys, 2)), False
             context = backend_dot_product(query, *memory, bias, causal, self.flash_attention)
@@ -302,6 +299,10 @@ class MultiHeadAttention(keras.layers.Layer):
             projected = projected + ops.reshape(self._read(bias), (heads * size,))
         projected = ops.reshape(projected, (-1, axis_size(inputs, 1), heads, size))
         return ops.transpose(projected, (0, 2, 1, 3))
+
+    def _turned(self, heads: Tensor, positions: Any) -> Tensor:
+        """Heads with their positions where those are rotary. The embedding has a dtype policy of its own."""
+        return heads if self.rotary is None else ops.cast(self.rotary(heads, positions), self.compute_dtype)
 
     def _merge(self, context: Tensor) -> Tensor:
         """The outputs of all heads together, projected: `(batch, queries, output_size)`."""

@@ -138,7 +138,7 @@ class TransformerStack(keras.layers.Layer):
             if encoded is None:
                 inputs = self.position_encoding(inputs, positions)
             else:
-                inputs = inputs + ops.cast(encoded, inputs.dtype)
+                inputs = ops.cast(inputs, self.compute_dtype) + ops.cast(encoded, self.compute_dtype)
         return inputs if self.dropout_layer is None else self.dropout_layer(inputs, training=training)
 
     def end(self, outputs: Tensor) -> Tensor:

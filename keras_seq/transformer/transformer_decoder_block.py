@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 from keras.src.backend import get_keras_mask
 
 from keras_seq.attention.key_values import KeyValues
@@ -143,6 +144,7 @@ class TransformerDecoderBlock(TransformerBlock):
             The outputs `(batch, new steps, features)`, and `past` with the new steps behind.
         """
         self._check_memory(memory)
+        inputs = ops.cast(inputs, self.compute_dtype)  # as Keras does of what goes to `call`
         cache = []
 
         def attend_to_self(x: Tensor) -> Tensor:

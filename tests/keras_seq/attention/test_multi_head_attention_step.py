@@ -1,5 +1,6 @@
 """Attention step by step over a cache, and what of the future reaches an output: nothing."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -46,6 +47,16 @@ def test_steps_over_a_cache_give_what_the_call_gives(variant, rotary, cuts, mask
     whole = layer.project_memory(x)
     for tensor, other in zip(cache, whole, strict=True):
         np.testing.assert_allclose(numpy(tensor), numpy(other), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_a_cache_has_the_compute_dtype(dtype):
+    """Also where the rotary embedding has been made with another dtype."""
+    layer, x = self_attention("grouped", rotary=True, dtype=dtype), sequences()
+    outputs, cache = layer.step(x[:, :1], layer.empty_cache(BATCH))
+    outputs, cache = layer.step(x[:, 1:2], cache, positions=np.array([1]))
+    received = {keras.backend.standardize_dtype(tensor.dtype) for tensor in (outputs, *cache)}
+    assert received == {dtype.removeprefix("mixed_")}
 
 
 def test_a_cache_begins_with_no_steps():
