@@ -7,7 +7,7 @@ import pytest
 from tests.repository import ROOT
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("decoding.md", 5)])
+@pytest.mark.parametrize(("page", "blocks"), [("decoding.md", 7)])
 def test_the_page_runs(page, blocks, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = ROOT / "docs" / page
