@@ -6,14 +6,16 @@ from keras.src import backend
 from keras_seq.recurrent.cell import Tensor
 
 
-def has_backend_kernel(dtype: str, biased: bool) -> bool:
-    """Whether the backend has one: that of Keras for TensorFlow is no faster than plain operations.
+def has_backend_kernel(query: Tensor, values: Tensor, bias: Tensor | None) -> bool:
+    """Whether the backend has one for these arguments, which are those of `backend_dot_product`.
 
-    Args:
-        dtype: what the attention computes in.
-        biased: whether there is a bias. The kernels add it in the compute dtype, and float16 cannot hold it.
+    That of Keras for TensorFlow is no faster than plain operations. The kernels add the bias in the compute dtype, and
+    float16 cannot hold it; JAX's wants keys and values of one size.
     """
-    return backend.backend() in ("jax", "torch") and not (biased and dtype == "float16")
+    if bias is not None and backend.standardize_dtype(query.dtype) == "float16":
+        return False
+    name = backend.backend()
+    return name == "torch" or (name == "jax" and query.shape[3] == values.shape[3])
 
 
 def backend_dot_product(

@@ -238,8 +238,7 @@ class MultiHeadAttention(keras.layers.Layer):
         check_memory(self, memory)
         query = self._turned(self._heads(query, self.query_kernel, self.query_bias), positions)
         drops = self.dropout_layer is not None and bool(training)
-        takes_kernel = has_backend_kernel(self.compute_dtype, biased=bias is not None)
-        if takes_kernel and not drops and not return_attention_scores:
+        if not drops and not return_attention_scores and has_backend_kernel(query, memory.values, bias):
             if causal and bias is not None:
                 bias, causal = bias + causal_bias(axis_size(query, 2), axis_size(memory.keys, 2)), False
             context = backend_dot_product(query, *memory, bias, causal, self.flash_attention)

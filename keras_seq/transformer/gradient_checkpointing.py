@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 from keras import ops
-from keras.src import backend
 
 from keras_seq.recurrent.cell import Tensor
 
@@ -14,15 +13,14 @@ from keras_seq.recurrent.cell import Tensor
 def checkpointed(layer: keras.layers.Layer, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """`function` with its insides computed again when the gradient is taken (Chen et al. 2016, arXiv:1604.06174).
 
-    That is `keras.remat`; but under TensorFlow a `Dropout` inside that drops other elements the second time than the
-    first, and so gives the gradient of another function. Here the random numbers are those of the first time.
+    That is `keras.remat`; but with that a `Dropout` inside drops other elements the second time than the first, and so
+    gives the gradient of another function, or under JAX none, as its seed changes where nothing may change. Here the
+    seeds are drawn outside, and the random numbers are those of the first time.
 
     Args:
         layer: whose sublayers draw the random numbers.
         function: takes tensors and calls the layer.
     """
-    if backend.backend() != "tensorflow":
-        return keras.remat(function)
     generators = [part.seed_generator for part in layer._flatten_layers() if hasattr(part, "seed_generator")]
 
     def call(*tensors: Tensor) -> Tensor:

@@ -18,8 +18,7 @@ def settings(variant):
     return {name: value for name, value in VARIANTS[variant].items() if name in ORACLE_ARGUMENTS}
 
 
-@pytest.mark.smoke
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("masked", [False, pytest.param(True, marks=pytest.mark.smoke)])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_an_encoder_block_is_that_of_the_equations(variant, masked):
     block, x, mask = cases.encoder_block(variant), cases.inputs(), MASK if masked else None
@@ -27,7 +26,6 @@ def test_an_encoder_block_is_that_of_the_equations(variant, masked):
     np.testing.assert_allclose(numpy(block(x, mask=mask)), expected, **TOLERANCE)
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("looks", [True, False], ids=["memory", "alone"])
 @pytest.mark.parametrize("variant", VARIANTS)

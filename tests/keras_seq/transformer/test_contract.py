@@ -207,6 +207,39 @@ def test_checkpointed_gradients_are_the_gradients(kind, masked):
         np.testing.assert_allclose(gradient, other, rtol=1e-3, atol=1e-4)
 
 
+def test_checkpointed_gradients_are_those_of_what_was_dropped():
+    """The slope of the loss, which with the seeds of before drops the same elements, is the gradient's."""
+    stack = keras_seq.TransformerEncoder(
+        1, HEADS, FEED_FORWARD_UNITS, dropout=0.5, activation="gelu", norm_first=True, gradient_checkpointing=True
+    )
+    stack.build((None, None, FEATURES))
+    generators = [part.seed_generator for part in stack._flatten_layers() if hasattr(part, "seed_generator")]
+    assert len(generators) == 2
+    seeds = [numpy(generator.state.value) for generator in generators]
+    start, random = stack.get_weights(), np.random.default_rng(3)
+    direction = [random.normal(size=weight.shape, scale=0.1) for weight in start]
+    directions = dict(zip((weight.path for weight in stack.weights), direction, strict=True))
+
+    def forward():
+        keras.utils.set_random_seed(7)  # PyTorch's dropout draws from its own generator
+        for generator, seed in zip(generators, seeds, strict=True):
+            generator.state.assign(seed.astype("uint32"))
+        return stack(inputs(), training=True)
+
+    def loss(distance):
+        stack.set_weights([old + distance * step for old, step in zip(start, direction, strict=True)])
+        return (numpy(forward()) ** 2).sum()
+
+    slope = (loss(1e-2) - loss(-1e-2)) / 2e-2
+    stack.set_weights(start)
+    gradients = gradients_of(stack, forward)
+    expected = sum(
+        (gradient * directions[weight.path]).sum()
+        for gradient, weight in zip(gradients, stack.trainable_weights, strict=True)
+    )
+    assert slope == pytest.approx(expected, rel=0.01)
+
+
 @pytest.mark.parametrize("checkpointed", [False, True])
 def test_the_masks_of_keras_reach_both_attentions_of_a_decoder(checkpointed):
     decoder = keras_seq.TransformerDecoder(2, HEADS, FEED_FORWARD_UNITS, gradient_checkpointing=checkpointed, dropout=0)
