@@ -1,21 +1,39 @@
-"""The Python blocks of the pages about decoding run, one after the other, as a reader would type them."""
+"""The Python blocks of the pages run, one after the other, as a reader would type them."""
 
 import re
+from typing import Any
 
 import pytest
 
 from tests.repository import ROOT
 
 
-@pytest.mark.parametrize(("page", "blocks"), [("decoding.md", 7)])
-def test_the_page_runs(page, blocks, tmp_path, monkeypatch):
+@pytest.fixture
+def run_page(tmp_path, monkeypatch):
+    """Runs a page in a folder of its own; gives the names that it leaves, and says how many blocks it has."""
     monkeypatch.chdir(tmp_path)
-    path = ROOT / "docs" / page
-    found = re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    assert len(found) == blocks
-    names: dict = {}
-    for block in found:
-        exec(compile(block, str(path), "exec"), names)
+
+    def run(page: str, blocks: int) -> dict[str, Any]:
+        path = ROOT / "docs" / page
+        found = re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+        assert len(found) == blocks
+        names: dict[str, Any] = {}
+        for block in found:
+            exec(compile(block, str(path), "exec"), names)
+        return names
+
+    return run
+
+
+def test_the_page_on_decoding_runs(run_page, tmp_path):
+    names = run_page("decoding.md", 7)
     assert names["answer"]["ids"][0].shape[0] == 2
     assert all(result.passed for result in names["report"].parity)
     assert (tmp_path / "out" / "reverse" / "generate.onnx").is_file()
+
+
+def test_the_page_on_transformers_runs(run_page, tmp_path):
+    names = run_page("transformer.md", 2)
+    assert len(names["continued"]) == 2
+    assert all(result.passed for result in names["report"].parity)
+    assert (tmp_path / "out" / "lm" / "step.onnx").is_file()
