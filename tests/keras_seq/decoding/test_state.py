@@ -33,8 +33,7 @@ def pooled(logits, beams):
     return Decoding(step, state, batch, reorder=reorder)
 
 
-@pytest.mark.smoke
-@pytest.mark.parametrize("beams", [1, 3, 4])
+@pytest.mark.parametrize("beams", [1, pytest.param(3, marks=pytest.mark.smoke), 4])
 def test_a_model_may_say_itself_how_its_state_follows_the_hypotheses(beams):
     logits = language(seed=8)
     strategy = BeamSearch(num_beams=beams, max_length=MAX_LENGTH)

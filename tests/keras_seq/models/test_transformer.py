@@ -33,7 +33,6 @@ def trained(kind="paper", **kwargs):
     return with_random_weights(transformer(kind, **kwargs)), sources(), targets()
 
 
-@pytest.mark.smoke
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_token_changes_what_comes_before_it(kind):
     model, source, target = trained(kind)

@@ -28,7 +28,6 @@ def task(rows=31, time=4, ids=11, seed=0):
     return source.astype("int32"), target
 
 
-@pytest.mark.smoke
 def test_fit_learns_to_write_the_source_backwards():
     source, target = task()
     model = transformer("paper", features=24, feed_forward_units=48, num_decoder_layers=1, dropout=0.0, norm_first=True)
