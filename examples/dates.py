@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from tag import heading, quiet_standard_error
+from tag import quiet_standard_error
 
 from date_reading.corpus import DateCorpus, WrittenDate, load_dates
 from date_reading.table import Row, write_rows
 from generating.vocabulary import Vocabulary
+from tagging.terminal import heading
 
 SERVE = Path(__file__).with_name("serve_dates.py")
 MAX_SOURCE_LENGTH, MAX_LENGTH = 64, 12  # ten characters of an ISO date and its end; one more could be seen to be wrong

@@ -3,8 +3,10 @@
     python examples/tag.py                                   learns to highlight Python from the standard library
     python examples/tag.py --data ../shared/data/pos_tagging learns parts of speech from CoNLL-U files
     python examples/tag.py --tag FILE                        shows FILE at the end rather than a held-out one
+    python examples/tag.py --compare transformer             beside a tagger that reads by attention
 
-The steps stand in `run`, one after the other; their parts are in `tagging/`, and the serving side in `serve_tags.py`.
+The steps stand in `run` and in `tagging/experiment.py`, one after the other; their parts are in `tagging/`, and the
+serving side in `serve_tags.py`.
 """
 
 from __future__ import annotations
@@ -17,19 +19,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple
 from pathlib import Path
 
 from rich.console import Console
 
+from tagging.choices import MODELS, NUM_HEADS
 from tagging.corpus import Corpus, load_corpus
 from tagging.features import Features
-from tagging.scores import MostFrequentLabel, score_groups, score_labels
 from tagging.sentence import CorpusError, Sentence
-from tagging.terminal import print_groups, print_labels, print_latencies
+from tagging.terminal import heading, print_models
 
 SERVE = Path(__file__).with_name("serve_tags.py")
-BATCH_SIZES, SENTENCE_LENGTH = (1, 32), 20
 SAMPLE_ROWS = {"python": 40, "conllu": 8}
 
 
@@ -61,21 +61,33 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=Path("out/tagger"), help="the bundle to write (default: %(default)s)"
     )
+    parser.add_argument("--model", choices=MODELS, default=MODELS[0], help="what reads (default: %(default)s)")
+    parser.add_argument(
+        "--compare", nargs="+", choices=MODELS, default=[], metavar="MODEL", help="what to train too, and set beside it"
+    )
     parser.add_argument("--tag", type=Path, metavar="FILE", help="the file to tag at the end (default: a held-out one)")
     parser.add_argument(
         "--epochs", type=int, default=5, help="how often to read the training words (default: %(default)s)"
     )
     parser.add_argument("--limit", type=int, default=300_000, help="the most words to train on (default: %(default)s)")
-    parser.add_argument("--units", type=int, default=128, help="the units of each direction (default: %(default)s)")
+    parser.add_argument("--units", type=int, default=128, help="the width of the reader (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="the seed of everything random (default: %(default)s)")
     options = parser.parse_args(arguments)
     for name in ("epochs", "limit", "units"):
         if getattr(options, name) < 1:
             parser.error(f"--{name} must be at least 1. Received: {getattr(options, name)}.")
+    every = [options.model, *options.compare]
+    if len(set(every)) < len(every):
+        parser.error(f"--compare must name models other than --model, each once. Received: {' '.join(every)}.")
+    if "transformer" in every and options.units % (2 * NUM_HEADS):
+        parser.error(
+            f"--units must be a multiple of {2 * NUM_HEADS}, twice the transformer's heads. Received: {options.units}."
+        )
     if options.tag is not None and not options.tag.is_file():
         parser.error(f"--tag must name a file. Received: {options.tag}, which is none.")
-    if options.out.exists() and not (options.out / "bundle.json").is_file():
-        parser.error(f"--out must be a new folder or a bundle. Received: {options.out}, which is neither.")
+    for bundle in bundles(options).values():
+        if bundle.exists() and not (bundle / "bundle.json").is_file():
+            parser.error(f"--out must be a new folder or a bundle. Received: {bundle}, which is neither.")
     return options
 
 
@@ -98,48 +110,27 @@ def run(options: argparse.Namespace, console: Console) -> int:
         f"held out, {len(features.words):,} known words, {len(features.labels)} labels"
     )
 
-    heading(console, "Train")
     with console.status("loading Keras"), quiet_standard_error():
-        import keras  # only now, so that a mistake in the options or the data is told at once
+        # Only now, so that a mistake in the options or the data is told at once.
+        from tagging.experiment import run_experiment, time_bundles, typical_batches
 
-        from tagging.batches import Batches
-        from tagging.model import build_tagger
-        from tagging.training import tag, train
-    keras.utils.set_random_seed(options.seed)
-    model = build_tagger(features, options.units)
-    begin = time.perf_counter()
-    train(model, Batches(features, corpus.train, seed=options.seed), options.epochs, console)
-    console.print(f"{model.count_params():,} parameters, {time.perf_counter() - begin:.0f} s")
-
-    heading(console, "Judge on held-out words")
-    predicted = tag(model, features, corpus.held_out)
-    print_groups(console, score_groups(MostFrequentLabel(corpus.train), corpus.held_out, predicted))
-    print_labels(console, score_labels([sentence.labels for sentence in corpus.held_out], predicted))
-
-    heading(console, "Export and verify")
-    if not export(model, features, corpus.task, options.out, console):
-        return 1
-
-    heading(console, "Time")
-    with console.status("exporting with Keras too, and timing"):
-        from tagging.latency import measure, typical_batch
-
-        batches = [typical_batch(features, corpus.held_out, size, SENTENCE_LENGTH) for size in BATCH_SIZES]
-        latencies = measure(model, options.out, batches)
-    headings = [f"{size} x {SENTENCE_LENGTH} words" for size in BATCH_SIZES]
-    print_latencies(console, headings, [astuple(latency) for latency in latencies])
+    outcomes = []
+    for name, bundle in bundles(options).items():
+        outcome = run_experiment(name, corpus, features, options, bundle, console)
+        if outcome is None:
+            return 1
+        outcomes.append(outcome)
+    if options.compare:
+        heading(console, "Side by side")
+        with console.status("timing"):
+            times = time_bundles(outcomes, typical_batches(features, corpus))
+        print_models(console, outcomes, times)
 
     heading(console, "Tag in a new process, with ONNX Runtime alone")
     code = serve(options, corpus)
     console.print()
     console.print(f"The whole demo took {time.perf_counter() - start:.0f} s.")
     return code
-
-
-def heading(console: Console, title: str) -> None:
-    """Opens a step of the demo."""
-    console.print()
-    console.rule(f"[bold]{title}", align="left")
 
 
 @contextlib.contextmanager
@@ -166,30 +157,10 @@ def count_words(sentences: Sequence[Sentence]) -> int:
     return sum(map(len, sentences))
 
 
-def export(model, features: Features, task: str, out: Path, console: Console) -> bool:
-    """Writes the bundle, verified; the vocabularies go along, so that serving needs nothing else.
-
-    Args:
-        model: The trained tagger.
-        features: Its vocabularies.
-        task: `python` or `conllu`.
-        out: Where to write. The folder appears whole or, if anything goes wrong, not at all.
-        console: Where to print.
-
-    Returns:
-        Whether the bundle was written and computes what the model computes.
-    """
-    from keras_seq.export import ExportError, export_model
-
-    metadata = {"task": task, "features": features.to_metadata()}
-    try:
-        with console.status("exporting") as status:
-            report = export_model(model, out, metadata=metadata, overwrite=True, verify=True, progress=status.update)
-    except ExportError as error:
-        print(error, file=sys.stderr)
-        return False
-    console.print(str(report), soft_wrap=True)
-    return True
+def bundles(options: argparse.Namespace) -> dict[str, Path]:
+    """Where the bundle of each model is written; the one that is served has the folder of `--out`."""
+    others = {name: options.out.with_name(f"{options.out.name}_{name}") for name in options.compare}
+    return {options.model: options.out, **others}
 
 
 def serve(options: argparse.Namespace, corpus: Corpus) -> int:

@@ -2,10 +2,11 @@
 
     python examples/translate.py                                    phrases that come with the Babel package
     python examples/translate.py --data ../shared/data/translation  everyday sentences, English to German
-    python examples/translate.py --compare                          beside a model without attention
+    python examples/translate.py --model transformer                by attention alone, without recurrence
+    python examples/translate.py --compare plain transformer        several models, side by side
 
-The steps stand in `run`, one after the other; their parts are in `translation/` and `generating/`, and the serving side
-in `serve_translate.py`.
+The steps stand in `run` and in `translation/experiment.py`, one after the other; their parts are in `translation/` and
+`generating/`, and the serving side in `serve_translate.py`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from tag import heading, quiet_standard_error
+from tag import quiet_standard_error
 
 from generating.vocabulary import UNKNOWN_ID
 from tagging.sentence import CorpusError
+from tagging.terminal import heading
+from translation.choices import MODELS, NUM_HEADS
 from translation.corpus import PairCorpus, load_pairs
-from translation.terminal import print_lengths, print_searches
+from translation.terminal import print_lengths, print_models
 from translation.texts import Texts
 
 SERVE = Path(__file__).with_name("serve_translate.py")
@@ -68,12 +71,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=15, help="how often to read the pairs (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=840, help="how long to train at most (default: %(default)s)")
     parser.add_argument("--limit", type=int, help="the most pairs to learn from (default: all)")
-    parser.add_argument("--units", type=int, default=256, help="the units of the decoder (default: %(default)s)")
+    parser.add_argument("--units", type=int, default=256, help="the width of the decoder (default: %(default)s)")
     parser.add_argument(
         "--dropout", type=float, default=0.3, help="the share of features dropped (default: %(default)s)"
     )
-    parser.add_argument("--no-attention", action="store_true", help="the plain encoder-decoder, for itself")
-    parser.add_argument("--compare", action="store_true", help="train the plain encoder-decoder too, as long again")
+    parser.add_argument(
+        "--model", choices=MODELS, default=MODELS[0], help="what translates, and is served (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--compare",
+        nargs="+",
+        choices=MODELS,
+        default=[],
+        metavar="MODEL",
+        help="what to train too, each as long again",
+    )
     parser.add_argument("--seed", type=int, default=7, help="the seed of everything random (default: %(default)s)")
     options = parser.parse_args(arguments)
     for name in ("epochs", "seconds", "limit"):
@@ -83,8 +95,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"--units must be an even number, two directions share them. Received: {options.units}.")
     if not 0 <= options.dropout < 1:
         parser.error(f"--dropout must be at least 0 and below 1. Received: {options.dropout:g}.")
-    if options.compare and options.no_attention:
-        parser.error("--compare trains both models, --no-attention the plain one alone. Received: both.")
+    every = [options.model, *options.compare]
+    if len(set(every)) < len(every):
+        parser.error(f"--compare must name models other than --model, each once. Received: {' '.join(every)}.")
+    if "transformer" in every and options.units % NUM_HEADS:
+        parser.error(f"--units must be a multiple of {NUM_HEADS}, the transformer's heads. Received: {options.units}.")
     if options.out.exists() and not (options.out / "bundle" / "bundle.json").is_file():
         parser.error(f"--out must be new or from this program. Received: {options.out}, which is neither.")
     return options
@@ -112,90 +127,33 @@ def run(options: argparse.Namespace, console: Console) -> int:
 
     with console.status("loading Keras"), quiet_standard_error():
         import keras_seq  # only now, so that a mistake in the options or the data is told at once
-        from translation.analysis import analyse
-        from translation.experiment import build, search_all, train_on
+        from translation.experiment import Setting, run_experiment
+        from translation.speed import tokens_per_second
 
     beam = keras_seq.BeamSearch(
         num_beams=NUM_BEAMS, alpha=ALPHA, max_length=MAX_LENGTH, banned_ids=(UNKNOWN_ID,), min_length=1
     )
-    attention = not options.no_attention
-    model = build(texts, options, MAX_SOURCE_LENGTH, attention=attention)
-    train_on(model, texts, corpus, options, console)
+    setting = Setting(corpus, texts, beam, options, MAX_SOURCE_LENGTH)
+    outcomes = []
+    for name in (options.model, *options.compare):
+        folder = options.out if name == options.model else options.out / name
+        outcome = run_experiment(name, setting, folder, console)
+        if outcome is None:
+            return 1
+        outcomes.append(outcome)
 
-    heading(console, "Judge on held-out sentences")
-    found = search_all(model, texts, corpus.dev, beam)
-    translations = {name: [texts.decode_target(one.ids) for one in generated] for name, generated in found.items()}
-    print_searches(console, corpus.dev, translations)
-    print_lengths(console, corpus.dev, translations)
-
-    heading(console, "Whose fault the wrong ones are")
-    name = f"beam {NUM_BEAMS}, alpha {ALPHA:g}"
-    analysis = analyse(model, texts, corpus.dev, found[name], beam)
-    console.print(str(analysis), markup=False, soft_wrap=True)
-
-    if options.compare:
-        compare(options, corpus, texts, beam, translations[name], name, console)
-
-    heading(console, "Export and verify")
-    if not export(model, texts, beam, options.out / "bundle", console):
-        return 1
-    (options.out / "error_analysis.txt").write_text(f"{analysis}\n", encoding="utf-8")
-    console.print(f"{options.out / 'error_analysis.txt'}: whose fault the wrong ones are")
+    heading(console, "Side by side")
+    with console.status("timing"):
+        sources = [texts.encode_source(judged.source) for judged in corpus.dev]
+        rates = tokens_per_second({outcome.model: outcome.bundle for outcome in outcomes}, sources)
+    print_models(console, corpus.dev, outcomes, rates)
+    print_lengths(console, corpus.dev, {outcome.model: outcome.best for outcome in outcomes})
 
     heading(console, "Translate in a new process, with ONNX Runtime alone")
     code = serve(options, corpus)
     console.print()
     console.print(f"The whole demo took {time.perf_counter() - start:.0f} s.")
     return code
-
-
-def compare(options, corpus: PairCorpus, texts: Texts, beam, translations: list[str], name: str, console: Console):
-    """Trains the plain encoder-decoder as long as the other, and sets the two side by side.
-
-    Args:
-        options: The command line's options.
-        corpus: What to learn from and to be judged by.
-        texts: The words.
-        beam: The search.
-        translations: What the model with attention gives.
-        name: The name of the search.
-        console: Where to print.
-    """
-    from translation.experiment import build, search_all, train_on
-
-    heading(console, "The same without attention")
-    plain = build(texts, options, MAX_SOURCE_LENGTH, attention=False)
-    train_on(plain, texts, corpus, options, console)
-    found = search_all(plain, texts, corpus.dev, beam)[name]
-    both = {"attention": translations, "none": [texts.decode_target(one.ids) for one in found]}
-    print_searches(console, corpus.dev, {f"{key}, {name}": value for key, value in both.items()})
-    print_lengths(console, corpus.dev, both)
-
-
-def export(model, texts: Texts, beam, out: Path, console: Console) -> bool:
-    """Writes the bundle, verified, with the decode loop inside; the vocabularies go along.
-
-    Args:
-        model: The trained translator.
-        texts: Its words.
-        beam: The search.
-        out: Where to write. The folder appears whole or, if anything goes wrong, not at all.
-        console: Where to print.
-
-    Returns:
-        Whether the bundle was written and computes what the model computes.
-    """
-    from keras_seq.export import ExportError, export_model
-
-    metadata = {"task": "translation", **texts.to_metadata()}
-    try:
-        with console.status("exporting") as status:
-            report = export_model(model, out, generate=beam, metadata=metadata, overwrite=True, progress=status.update)
-    except ExportError as error:
-        print(error, file=sys.stderr)
-        return False
-    console.print(str(report), soft_wrap=True)
-    return True
 
 
 def serve(options: argparse.Namespace, corpus: PairCorpus) -> int:

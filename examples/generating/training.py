@@ -15,7 +15,7 @@ from generating.time_budget import TimeBudget
 
 
 def train(
-    model: keras_seq.Seq2Seq,
+    model: keras.Model,
     batches: PairBatches,
     console: Console,
     *,
@@ -23,6 +23,7 @@ def train(
     seconds: float | None = None,
     validation: PairBatches | None = None,
     learning_rate: float = 2e-3,
+    warm_up: int = 100,
     label_smoothing: float = 0.0,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> keras.callbacks.History:
@@ -37,6 +38,7 @@ def train(
         validation: Batches to be judged by after each epoch. That every token is right with the right ones before it is
             exactly that greedy decoding gives the reference, so this costs no decoding.
         learning_rate: The highest learning rate of Adam.
+        warm_up: Over how many steps the rate rises to that at most; a twentieth of all of them is enough.
         label_smoothing: How much of the probability is wanted for other tokens than the right one.
         callbacks: Further callbacks.
 
@@ -59,7 +61,7 @@ def train(
             verbose=0,
             validation_data=validation,
             callbacks=[
-                TimeBudget(learning_rate, steps, seconds, warm_up=max(1, min(100, steps // 20))),
+                TimeBudget(learning_rate, steps, seconds, warm_up=max(1, min(warm_up, steps // 20))),
                 ShowProgress(progress, names),
                 *callbacks,
             ],

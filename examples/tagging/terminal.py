@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +11,9 @@ from rich.text import Text
 
 from tagging.scores import GroupScore, LabelScore
 from tagging.sentence import Sentence
+
+if TYPE_CHECKING:  # it needs Keras, which the serving side must not load
+    from tagging.experiment import Outcome
 
 STYLES = {
     "python": {
@@ -54,6 +58,12 @@ STYLES = {
 WRONG = "underline bold red"
 
 
+def heading(console: Console, title: str) -> None:
+    """Opens a step of the demo."""
+    console.print()
+    console.rule(f"[bold]{title}", align="left")
+
+
 def print_groups(console: Console, groups: Sequence[GroupScore]) -> None:
     """Prints the accuracies of model and baseline, one line a group of words."""
     table = Table("held-out words", title="Accuracy", title_justify="left")
@@ -94,6 +104,26 @@ def print_latencies(
     for name, times, difference in latencies:
         cells = (f"{time:.2f} ({time / base:.1f}x)" for time, base in zip(times, first, strict=True))
         table.add_row(name, *cells, f"{difference:.0e}")
+    console.print(table)
+
+
+def print_models(console: Console, outcomes: Sequence[Outcome], times: Mapping[str, Mapping[str, float]]) -> None:
+    """Prints what became of each model, one column each.
+
+    Args:
+        console: Where to print.
+        outcomes: What became of the models.
+        times: By what a call of the bundle is given, then by the name of the model, milliseconds.
+    """
+    table = Table("", title="Models", title_justify="left")
+    for outcome in outcomes:
+        table.add_column(outcome.model, justify="right")
+    for groups in zip(*(outcome.groups for outcome in outcomes), strict=True):
+        table.add_row(f"accuracy, {groups[0].name}", *(f"{group.model:.4f}" for group in groups))
+    table.add_row("parameters", *(f"{outcome.parameters:,}" for outcome in outcomes))
+    table.add_row("training", *(f"{outcome.seconds:,.0f} s" for outcome in outcomes))
+    for name, every in times.items():
+        table.add_row(f"bundle, {name}", *(f"{every[outcome.model]:.2f} ms" for outcome in outcomes))
     console.print(table)
 
 

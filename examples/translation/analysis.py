@@ -10,13 +10,14 @@ import keras_seq
 from generating.padding import batches_in_order, pad
 from keras_seq.decoding.error_analysis import ErrorAnalysis, analyse_errors
 from translation.corpus import Judged
-from translation.experiment import Found
+from translation.models import Translator
+from translation.search import Found
 from translation.texts import Texts
 
 BATCH = 128
 
 
-def log_probs(model: keras_seq.Seq2Seq, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> np.ndarray:
+def log_probs(model: Translator, sources: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> np.ndarray:
     """The logarithms of P(y|x) of targets under the model, float64 `(targets,)`.
 
     Args:
@@ -33,7 +34,7 @@ def log_probs(model: keras_seq.Seq2Seq, sources: Sequence[np.ndarray], targets: 
 
 
 def analyse(
-    model: keras_seq.Seq2Seq,
+    model: Translator,
     texts: Texts,
     dev: Sequence[Judged],
     found: Sequence[Found],

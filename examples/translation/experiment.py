@@ -1,49 +1,121 @@
-"""One model from the first step to its translations: built, trained, and searched in several ways."""
+"""One model from the first step to its bundle: built, trained, searched, judged, exported."""
 
 from __future__ import annotations
 
 import argparse
-import functools
+import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import keras
-import numpy as np
 from rich.console import Console
-from tag import heading
 
 import keras_seq
 from generating.batches import PairBatches
-from generating.hypotheses import generate_all
-from generating.model import build_model
-from generating.padding import pad
 from generating.training import train
-from translation.corpus import Judged, PairCorpus
+from keras_seq.export import ExportError, export_model
+from tagging.terminal import heading
+from translation.analysis import analyse
+from translation.corpus import PairCorpus
+from translation.models import RECIPES, Translator, build
+from translation.pictures import draw_heads
+from translation.search import search_all, search_name
+from translation.terminal import print_lengths, print_searches
 from translation.texts import Texts
 
 
-def build(texts: Texts, options: argparse.Namespace, max_source_length: int, *, attention: bool) -> keras_seq.Seq2Seq:
-    """Builds a translator; the same seed gives both kinds their first weights."""
-    keras.utils.set_random_seed(options.seed)
-    return build_model(
-        len(texts.source),
-        len(texts.target),
-        units=options.units,
-        embedding_dim=options.units // 2,
-        dropout=options.dropout,
-        # On 26,000 pairs ten epochs reached BLEU 35.0 by greedy search so, and 23.9 with the attention before the cell.
-        attend="after" if attention else None,
-        max_source_length=max_source_length,
-        name="translator" if attention else "plain_translator",
-    )
+@dataclass(frozen=True)
+class Setting:
+    """What the models of one run have in common.
+
+    Args:
+        corpus: What to learn from and to be judged by.
+        texts: Its words.
+        beam: The search that is exported.
+        options: The command line's options.
+        max_source_length: The longest source.
+    """
+
+    corpus: PairCorpus
+    texts: Texts
+    beam: keras_seq.BeamSearch
+    options: argparse.Namespace
+    max_source_length: int
 
 
-def train_on(
-    model: keras_seq.Seq2Seq, texts: Texts, corpus: PairCorpus, options: argparse.Namespace, console: Console
-) -> None:
-    """Trains a translator; the held-out loss that is shown is that of the first reference of each sentence."""
-    heading(console, "Train")
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one model.
+
+    Args:
+        model: Its name on the command line.
+        bundle: What was exported of it.
+        parameters: How many it has.
+        seconds: How long it was trained, the time to compile included.
+        epochs: How often it read the pairs; the last time perhaps in part.
+        translations: By the name of the search, a translation of each held-out sentence; that of the exported one last.
+    """
+
+    model: str
+    bundle: Path
+    parameters: int
+    seconds: float
+    epochs: float
+    translations: dict[str, list[str]]
+
+    @property
+    def best(self) -> list[str]:
+        """What the exported search gives."""
+        return next(reversed(self.translations.values()))
+
+
+def run_experiment(name: str, setting: Setting, folder: Path, console: Console) -> Outcome | None:
+    """Takes one model the whole way.
+
+    Args:
+        name: The model's name, a key of `translation.models.RECIPES`.
+        setting: What all models have in common.
+        folder: Where to write: the bundle, the error analysis, and a picture of the heads of those that have some.
+        console: Where to print.
+
+    Returns:
+        What became of it; None if the export failed or is not equal to the model, which is printed.
+    """
+    dev, texts = setting.corpus.dev, setting.texts
+    heading(console, f"Train ({name})")
+    model = build(name, texts, setting.options, setting.max_source_length)
+    seconds, epochs = train_on(name, model, setting, console)
+
+    heading(console, f"Judge on held-out sentences ({name})")
+    found = search_all(model, texts, dev, setting.beam)
+    translations = {search: [texts.decode_target(one.ids) for one in every] for search, every in found.items()}
+    print_searches(console, dev, translations)
+    print_lengths(console, dev, translations)
+
+    heading(console, f"Whose fault the wrong ones are ({name})")
+    best = found[search_name(setting.beam)]
+    analysis = analyse(model, texts, dev, best, setting.beam)
+    console.print(str(analysis), markup=False, soft_wrap=True)
+
+    heading(console, f"Export and verify ({name})")
+    if not export(model, texts, setting.beam, folder / "bundle", console):
+        return None
+    (folder / "error_analysis.txt").write_text(f"{analysis}\n", encoding="utf-8")
+    console.print(f"{folder / 'error_analysis.txt'}: whose fault the wrong ones are")
+    if isinstance(model, keras_seq.Transformer):
+        picture = folder / "attention_heads.png"
+        drawn = draw_heads(picture, model, texts, dev, best)
+        console.print(f"{picture}: what each head looks at in '{drawn}'", markup=False)
+    return Outcome(name, folder / "bundle", model.count_params(), seconds, epochs, translations)
+
+
+def train_on(name: str, model: Translator, setting: Setting, console: Console) -> tuple[float, float]:
+    """Trains a translator; the held-out loss that is shown is that of the first reference of each sentence.
+
+    Returns:
+        How many seconds and how many epochs that took.
+    """
+    corpus, texts, options = setting.corpus, setting.texts, setting.options
     held_out = [(judged.source, judged.references[0]) for judged in corpus.dev]
     batches, validation = (
         PairBatches(
@@ -55,7 +127,7 @@ def train_on(
         )
         for pairs, size, source_dropout in ((corpus.train, 64, 0.05), (held_out, 256, 0.0))
     )
-    begin = time.perf_counter()
+    recipe, begin = RECIPES[name], time.perf_counter()
     train(
         model,
         batches,
@@ -63,49 +135,34 @@ def train_on(
         epochs=options.epochs,
         seconds=options.seconds,
         validation=validation,
-        learning_rate=3e-3,
+        learning_rate=recipe.learning_rate(options.units),
+        warm_up=recipe.warm_up,
         label_smoothing=0.1,
     )
-    console.print(f"{model.count_params():,} parameters, {time.perf_counter() - begin:.0f} s")
+    seconds = time.perf_counter() - begin
+    console.print(f"{model.count_params():,} parameters, {seconds:.0f} s")
+    return seconds, int(model.optimizer.iterations) / len(batches)
 
 
-@dataclass(frozen=True)
-class Found:
-    """The best that a search found for one source.
-
-    Args:
-        ids: Its ids, with the end token where there is one.
-        log_prob: The logarithm of its probability.
-    """
-
-    ids: np.ndarray
-    log_prob: float
-
-
-def search_all(
-    model: keras_seq.Seq2Seq, texts: Texts, dev: Sequence[Judged], beam: keras_seq.BeamSearch
-) -> dict[str, list[Found]]:
-    """Translates with greedy search, and with beam search without and with length normalisation.
+def export(model: Translator, texts: Texts, beam: keras_seq.BeamSearch, out: Path, console: Console) -> bool:
+    """Writes the bundle, verified, with the decode loop inside; the vocabularies go along.
 
     Args:
-        model: The translator.
+        model: The trained translator.
         texts: Its words.
-        dev: The sentences.
-        beam: The beam search with length normalisation.
+        beam: The search.
+        out: Where to write. The folder appears whole or, if anything goes wrong, not at all.
+        console: Where to print.
 
     Returns:
-        By the name of the search, what it found for each sentence.
+        Whether the bundle was written and computes what the model computes.
     """
-    limits = {"max_length": beam.max_length, "min_length": beam.min_length, "banned_ids": beam.banned_ids}
-    searches = {
-        "greedy": keras_seq.Greedy(**limits),
-        f"beam {beam.num_beams}, alpha 0": beam.replace(alpha=0.0),
-        f"beam {beam.num_beams}, alpha {beam.alpha:g}": beam,
-    }
-    sources = [texts.encode_source(judged.source) for judged in dev]
-    return {name: generate_all(functools.partial(_search, model, search), sources) for name, search in searches.items()}
-
-
-def _search(model: keras_seq.Seq2Seq, search: keras_seq.Strategy, rows: Sequence[np.ndarray]) -> list[Found]:
-    ids, lengths, _, log_probs = map(np.asarray, model.generate(pad(rows), search)[:4])
-    return [Found(ids[row, 0, : lengths[row, 0]], float(log_probs[row, 0])) for row in range(len(rows))]
+    metadata = {"task": "translation", **texts.to_metadata()}
+    try:
+        with console.status("exporting") as status:
+            report = export_model(model, out, generate=beam, metadata=metadata, overwrite=True, progress=status.update)
+    except ExportError as error:
+        print(error, file=sys.stderr)
+        return False
+    console.print(str(report), soft_wrap=True)
+    return True

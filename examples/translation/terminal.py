@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -10,6 +11,9 @@ from rich.table import Table
 
 from translation.corpus import Judged
 from translation.judge import BUCKETS, bucket_members, bucket_name, score
+
+if TYPE_CHECKING:  # it needs Keras, which the serving side must not load
+    from translation.experiment import Outcome
 
 
 def print_searches(console: Console, dev: Sequence[Judged], translations: Mapping[str, Sequence[str]]) -> None:
@@ -45,6 +49,31 @@ def print_lengths(console: Console, dev: Sequence[Judged], translations: Mapping
                 f"{score(chosen, [texts[index] for index in members]).bleu:.2f}" for texts in translations.values()
             )
             table.add_row(bucket_name(bucket), f"{len(members):,}", *cells)
+    console.print(table)
+
+
+def print_models(
+    console: Console, dev: Sequence[Judged], outcomes: Sequence[Outcome], rates: Mapping[str, float]
+) -> None:
+    """Prints what became of each model, one column each.
+
+    Args:
+        console: Where to print.
+        dev: The sentences with their references.
+        outcomes: What became of the models.
+        rates: By the name of the model, the tokens a second of its bundle.
+    """
+    table = Table("", title="Models", title_justify="left")
+    for outcome in outcomes:
+        table.add_column(outcome.model, justify="right")
+    for search in outcomes[0].translations:
+        results = [score(dev, outcome.translations[search]) for outcome in outcomes]
+        table.add_row(f"BLEU, {search}", *(f"{result.bleu:.2f}" for result in results))
+        table.add_row(f"exact, {search}", *(f"{result.exact:.4f}" for result in results))
+    table.add_row("parameters", *(f"{outcome.parameters:,}" for outcome in outcomes))
+    table.add_row("training", *(f"{outcome.seconds:,.0f} s" for outcome in outcomes))
+    table.add_row("epochs", *(f"{outcome.epochs:.1f}" for outcome in outcomes))
+    table.add_row("bundle, tokens a second", *(f"{rates[outcome.model]:,.0f}" for outcome in outcomes))
     console.print(table)
 
 

@@ -13,6 +13,8 @@ import pytest
 import tag
 from rich.console import Console
 
+from tagging.choices import MODELS
+
 EXAMPLES = Path(tag.__file__).parent
 pytestmark = pytest.mark.backend("tensorflow")  # exporting is TensorFlow's
 
@@ -26,7 +28,8 @@ def demo(treebank, tmp_path_factory):
     console = Console(record=True, width=120)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency, "measure", functools.partial(latency.measure, rounds=1))
-        code = tag.main(["--data", str(treebank), "--out", str(out), "--epochs", "30", "--units", "17"], console)
+        arguments = ["--data", str(treebank), "--out", str(out), "--epochs", "30", "--units", "32"]
+        code = tag.main([*arguments, "--compare", "transformer"], console)
     return code, console.export_text(), out
 
 
@@ -38,15 +41,37 @@ def serve(*arguments):
 def test_the_demo_succeeds_and_tells_each_step(demo):
     code, printed, _ = demo
     assert code == 0
-    for step in ("Read", "Train", "Judge", "Export and verify", "Time", "Tag in a new process"):
+    for step in ("Read", "Side by side", "Tag in a new process"):
         assert f"\n{step}" in printed
+    for step in ("Train", "Judge on held-out words", "Export and verify", "Time"):
+        for model in MODELS:
+            assert f"\n{step} ({model})" in printed
     assert re.search(r"epoch 30 of 30: loss 0\.\d+, accuracy", printed)
 
 
 def test_the_tagger_beats_the_baseline_where_context_decides(demo):
-    _, printed, _ = demo
-    baseline, model = re.search(r"met with several labels\D+\d+\D+([\d.]+)\D+([\d.]+)", printed).groups()
-    assert float(model) > 0.99 > float(baseline)
+    both = re.findall(r"met with several labels │ +\d+ │ +([\d.]+) │ +([\d.]+) │", demo[1])
+    assert len(both) == len(MODELS)
+    for baseline, model in both:
+        assert float(model) > 0.98 > 0.9 > float(baseline)
+
+
+def test_the_models_stand_side_by_side(demo):
+    table = demo[1][demo[1].index("\nModels") :].split("└")[0]
+    assert re.search(r"┃ +┃ +lstm ┃ +transformer ┃", table)
+    rows = {name: cells for name, *cells in re.findall(r"│ ([^│]+?) +│ +([\d.,]+)[ ms]* │ +([\d.,]+)[ ms]* │", table)}
+    assert all(float(accuracy) > 0.98 for accuracy in rows["accuracy, all words"])
+    for parameters, seconds in zip(rows["parameters"], rows["training"], strict=True):
+        assert f"\n{parameters} parameters, {seconds} s" in demo[1]
+    assert {"bundle, 1 x 20 words", "bundle, 32 x 20 words"} < rows.keys()
+
+
+def test_each_model_has_a_bundle_of_its_own(demo):
+    operators = [
+        json.loads((folder / "bundle.json").read_text())["graphs"]["model"]["operators"]
+        for folder in (demo[2], demo[2].with_name(f"{demo[2].name}_transformer"))
+    ]
+    assert ["LSTM" in every for every in operators] == [True, False]
 
 
 def test_the_bundle_has_native_nodes_and_everything_that_serving_needs(demo):
@@ -61,7 +86,7 @@ def test_the_bundle_has_native_nodes_and_everything_that_serving_needs(demo):
 
 def test_every_way_to_run_the_model_gives_the_same(demo):
     rows = re.findall(r"(this bundle|Keras[^│]*?) +│.*│ +(\de[-+]\d+) │", demo[1])
-    assert len(rows) == 4
+    assert len(rows) == 4 * len(MODELS)
     assert all(float(difference) < 1e-5 for _, difference in rows)
 
 
@@ -122,6 +147,11 @@ def test_serving_refuses_bad_input_with_one_line(demo, tmp_path, arguments, mess
         (["--epochs", "0"], "--epochs must be at least 1. Received: 0."),
         (["--tag", "nowhere.py"], "--tag must name a file. Received: nowhere.py"),
         (["--out", "."], "--out must be a new folder or a bundle. Received: ., which is neither."),
+        (["--compare", "lstm"], "--compare must name models other than --model, each once. Received: lstm lstm."),
+        (
+            ["--model", "transformer", "--units", "17"],
+            "--units must be a multiple of 8, twice the transformer's heads.",
+        ),
     ],
 )
 def test_bad_options_are_told_before_anything_is_read(capsys, arguments, message):
@@ -140,11 +170,12 @@ def test_bad_data_ends_the_demo_with_one_line(tmp_path, capsys):
 
 def test_an_export_that_differs_ends_the_demo_with_1(monkeypatch, treebank, tmp_path, capsys):
     import keras_seq.export
+    from tagging import experiment
 
     def differ(*_, **__):
         raise keras_seq.export.ParityError("tags differ", [])
 
-    monkeypatch.setattr(keras_seq.export, "export_model", differ)
+    monkeypatch.setattr(experiment, "export_model", differ)
     arguments = [
         "--data",
         str(treebank),

@@ -14,6 +14,8 @@ import pytest
 import translate
 from rich.console import Console
 
+from translation.choices import MODELS
+
 EXAMPLES = Path(translate.__file__).parent
 SUBJECTS = {"Tom": "Tom", "Mary": "Maria", "the dog": "der Hund", "the child": "das Kind", "nobody": "niemand"}
 OBJECTS = {
@@ -64,7 +66,7 @@ def demo(pairs, tmp_path_factory):
         recorder = SimpleNamespace(run=lambda *a, **k: results.append(run(*a, **k)) or results[-1])
         patch.setattr(translate, "subprocess", recorder)
         arguments = ["--data", str(pairs), "--out", str(out), "--epochs", "14", "--units", "32", "--dropout", "0"]
-        code = translate.main([*arguments, "--compare"], console)
+        code = translate.main([*arguments, "--compare", "plain", "transformer"], console)
     assert results[0].stderr == ""
     return code, console.export_text(), results[0].stdout, out
 
@@ -77,39 +79,48 @@ def serve(*arguments):
 def test_the_demo_succeeds_and_tells_each_step(demo):
     code, printed, served, _ = demo
     assert code == 0
-    steps = (
-        "Read",
-        "Train",
-        "Judge",
-        "Whose fault",
-        "The same without attention",
-        "Export and verify",
-        "Translate in a new",
-    )
-    for step in steps:
+    for step in ("Read", "Side by side", "Translate in a new"):
         assert f"\n{step}" in printed
+    for step in ("Train", "Judge on held-out sentences", "Whose fault the wrong ones are", "Export and verify"):
+        for model in MODELS:
+            assert f"\n{step} ({model})" in printed
     assert "440 pairs to learn from, 60 sentences held out, 30 of them with several translations" in printed
     assert "loaded of keras and tensorflow: neither" in served
 
 
 def test_every_search_is_judged_by_sacrebleu_and_by_length(demo):
-    row = r"│ (greedy|beam 4, alpha 0(?:\.7)?|none, beam 4, alpha 0\.7) +│ +([\d.]+) │ [\d.]+ │ +([\d.]+) of the"
-    scores = {name: (float(bleu), float(length)) for name, bleu, length in re.findall(row, demo[1])}
-    assert set(scores) == {"greedy", "beam 4, alpha 0", "beam 4, alpha 0.7", "none, beam 4, alpha 0.7"}
-    assert scores["beam 4, alpha 0.7"][0] > 5 + scores["none, beam 4, alpha 0.7"][0]  # attention learns it sooner
+    row = r"│ (greedy|beam 4, alpha 0(?:\.7)?) +│ +([\d.]+) │ [\d.]+ │ +([\d.]+) of the"
+    names = [name for name, _, _ in re.findall(row, demo[1])]
+    assert names == len(MODELS) * ["greedy", "beam 4, alpha 0", "beam 4, alpha 0.7"]
     assert "sacrebleu nrefs:var|case:mixed|eff:no|tok:13a" in demo[1]
     assert re.search(r"1 to 4 +│ +\d+ │", demo[1])
 
 
+def test_the_models_stand_side_by_side(demo):
+    table = demo[1][demo[1].index("\nModels") :].split("└")[0]
+    assert re.search(r"┃ +┃ +attention ┃ +plain ┃ +transformer ┃", table)
+    rows = {name: cells for name, *cells in re.findall(r"│ ([^│]+?) +│ +(\S+) │ +(\S+) │ +(\S+) │", table)}
+    bleu = dict(zip(MODELS, map(float, rows["BLEU, beam 4, alpha 0.7"]), strict=True))
+    assert bleu["attention"] > 5 + bleu["plain"]  # attention learns it sooner
+    assert bleu["transformer"] > 5 + bleu["plain"]
+    for own, exact in zip(bleu.values(), rows["exact, beam 4, alpha 0.7"], strict=True):
+        assert re.search(rf"│ beam 4, alpha 0\.7 +│ +{own:.2f} │ +{exact} │", demo[1])
+    for parameters in rows["parameters"]:
+        assert f"\n{parameters} parameters, " in demo[1]
+    assert rows["epochs"] == ["14.0"] * 3
+    assert all(int(rate.replace(",", "")) > 0 for rate in rows["bundle, tokens a second"])
+    assert re.search(r"words of the source +┃ sentences ┃ attention ┃ +plain ┃ transformer", demo[1])
+
+
 def test_without_length_normalisation_translations_are_shorter(demo):
-    lengths = [float(length) for length in re.findall(r"│ beam 4, alpha 0(?:\.7)? .*│ +([\d.]+) of the", demo[1])]
+    lengths = [float(length) for length in re.findall(r"│ beam 4, alpha 0(?:\.7)? .*│ +([\d.]+) of the", demo[1])][:2]
     assert len(lengths) == 2
     assert lengths[0] < lengths[1]
 
 
 def test_the_bundle_translates_as_the_model_does(demo):
     """The same sentences, the same search, the same score, in a process without Keras."""
-    (own,) = re.findall(r"│ beam 4, alpha 0\.7 +│ +([\d.]+) │ ([\d.]+) │ +([\d.]+) of", demo[1])
+    own, *_ = re.findall(r"│ beam 4, alpha 0\.7 +│ +([\d.]+) │ ([\d.]+) │ +([\d.]+) of", demo[1])
     (served,) = re.findall(r"│ this bundle +│ +([\d.]+) │ ([\d.]+) │ +([\d.]+) of", demo[2])
     assert own == served
 
@@ -118,6 +129,21 @@ def test_the_error_analysis_is_printed_and_written(demo):
     written = (demo[3] / "error_analysis.txt").read_text(encoding="utf-8")
     assert re.match(r"\d+ of 60 outputs right\. Compared by log P\(y\|x\) / T\^0\.7, which the search", written)
     assert written.splitlines()[0] in demo[1]
+
+
+def test_every_other_model_has_its_own_folder(demo):
+    for name in ("plain", "transformer"):
+        manifest = json.loads((demo[3] / name / "bundle" / "bundle.json").read_text())
+        assert manifest["graphs"]["generate"]["decoding"]["strategy"] == "BeamSearch"
+        assert (demo[3] / name / "error_analysis.txt").is_file()
+
+
+def test_the_heads_of_the_transformer_are_drawn(demo):
+    assert (demo[3] / "transformer" / "attention_heads.png").read_bytes().startswith(b"\x89PNG\r\n")
+    assert not (demo[3] / "attention_heads.png").exists()
+    (drawn,) = re.findall(r"attention_heads\.png: what each head looks at in '(.+)'", demo[1].replace("\n", " "))
+    assert drawn[0].isupper()
+    assert drawn[-1] == "."
 
 
 def test_the_search_is_inside_the_bundle_with_everything_that_serving_needs(demo):
@@ -169,7 +195,9 @@ def test_serving_refuses_bad_input_with_one_line(demo, tmp_path, arguments, mess
         (["--limit", "0"], "--limit must be at least 1. Received: 0."),
         (["--units", "7"], "--units must be an even number, two directions share them. Received: 7."),
         (["--dropout", "1"], "--dropout must be at least 0 and below 1. Received: 1."),
-        (["--compare", "--no-attention"], "--compare trains both models, --no-attention the plain one alone."),
+        (["--model", "plain", "--compare", "plain"], "--compare must name models other than --model, each once."),
+        (["--model", "transformer", "--units", "20"], "--units must be a multiple of 8, the transformer's heads."),
+        (["--compare", "gru"], "argument --compare: invalid choice: 'gru'"),
         (["--out", "."], "--out must be new or from this program. Received: ., which is neither."),
     ],
 )

@@ -2,18 +2,19 @@ import keras
 import numpy as np
 import pytest
 
+from tagging.choices import MODELS
 from tagging.features import Features, pad
-from tagging.model import build_tagger
+from tagging.model import READERS, build_tagger
 from tagging.sentence import Sentence
 
 LABELS = 5
 FEATURES = Features([f"w{i}" for i in range(31)], [f"c{i}" for i in range(23)], list("ABCDE"), affix=3)
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=sorted(READERS))
+def model(request):
     keras.utils.set_random_seed(3)
-    return build_tagger(FEATURES, units=7)
+    return build_tagger(FEATURES, units=8, reader=request.param)
 
 
 def sentence(length, seed=0):
@@ -37,12 +38,17 @@ def test_padding_changes_no_answer(model):
     np.testing.assert_allclose(model.predict_on_batch(batch)[0, :5], alone[0], atol=1e-6)
 
 
-def test_the_recurrence_gets_the_mask_of_the_words_alone(model, monkeypatch):
+def test_every_reader_can_be_chosen():
+    assert sorted(MODELS) == sorted(READERS)
+
+
+def test_the_reader_gets_the_mask_of_the_words_alone(model, monkeypatch):
     reader = model.get_layer("reader")
+    reader = getattr(reader, "forward_layer", reader)
     masks = []
-    call = reader.forward_layer.call
+    call = reader.call
     monkeypatch.setattr(
-        reader.forward_layer, "call", lambda *args, **kwargs: (masks.append(kwargs["mask"]), call(*args, **kwargs))[1]
+        reader, "call", lambda *args, **kwargs: (masks.append(kwargs["mask"]), call(*args, **kwargs))[1]
     )
     words, characters = np.array([[4, 2, 0], [3, 0, 0]], "int32"), np.full((2, 3, 6), 2, "int32")
     model({"words": words, "characters": characters})

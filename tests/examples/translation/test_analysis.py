@@ -4,7 +4,7 @@ import pytest
 import keras_seq
 from translation.analysis import analyse, log_probs
 from translation.corpus import Judged
-from translation.experiment import Found
+from translation.search import Found
 from translation.texts import Texts
 
 PAIRS = [("the dog sleeps", "der Hund schläft"), ("the cat eats a lot", "die Katze frisst sehr viel")]
