@@ -9,6 +9,8 @@ from keras_seq.export.lowering.target import Target
 
 __all__ = ["AttentionForm", "memory_form", "self_form"]
 
+_FUSED = "1.17"
+"""The oldest ONNX Runtime that the fused operators were tried on."""
 _RIGHT_BIAS = "1.22"
 """ONNX Runtime up to 1.19 refuses a bias for all heads; 1.20 and 1.21 read that of the first row for every row."""
 
@@ -84,6 +86,8 @@ def memory_form(
 def _obstacle(weights: AttentionWeights, target: Target, rotary: bool, with_scores: bool) -> str:
     if target.portable:
         return "portable=True keeps to standard operators"
+    if not target.has(_FUSED):
+        return f"the fused operators need onnxruntime {_FUSED}, and min_onnxruntime={target.min_onnxruntime!r}"
     if rotary:
         return "rotary positions come between its projections and the scores"
     if weights.is_grouped:

@@ -4,8 +4,8 @@
     0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))                        ->      com.microsoft.FastGelu(x)
 
 with the factors in any order; the converter makes the second form of what Keras computes exactly. A graph that is to
-run elsewhere gets the first one for the second, Mul(Mul(x, Add(Erf(Div(x, sqrt(2))), 1)), 0.5), which ONNX Runtime
-makes one node of by itself.
+run elsewhere gets Mul(Mul(x, Add(Erf(Div(x, sqrt(2))), 1)), 0.5) for both of the first line, which ONNX Runtime makes
+one node of by itself; the tanh stays.
 
 Refused where somebody else reads one of the terms, and where a number differs by more than 1e-6 of itself.
 """
@@ -33,17 +33,20 @@ def _gelu(node: onnx.NodeProto, graph: onnx.GraphProto, index: GraphIndex, porta
     if found is None:
         return False
     x, bracket = found
-    if _is_mirrored(bracket, x, index) and portable:
-        quotient = index.insert(node, graph, "Div", [x, index.add_constant(np.float32(_ROOT_2), "sqrt_2")])
-        erf = index.insert(node, graph, "Erf", [quotient])
-        total = index.insert(node, graph, "Add", [erf, index.add_constant(np.float32(1), "one")])
-        product = index.insert(node, graph, "Mul", [x, total])
-        return index.become(node, graph, "Mul", [product, index.add_constant(np.float32(0.5), "half")])
-    if portable:
-        return False
-    if _is_mirrored(bracket, x, index) or _is_exact(bracket, x, index):
+    is_mirrored = _is_mirrored(bracket, x, index)
+    if not is_mirrored and not _is_exact(bracket, x, index):
+        return not portable and _is_tanh(bracket, x, index) and _fuse(node, graph, index, "FastGelu", x)
+    if not portable:
         return _fuse(node, graph, index, "Gelu", x)
-    return _is_tanh(bracket, x, index) and _fuse(node, graph, index, "FastGelu", x)
+    return (is_mirrored or not _is_divided(bracket, index)) and _write_portably(node, graph, index, x)
+
+
+def _write_portably(node: onnx.NodeProto, graph: onnx.GraphProto, index: GraphIndex, x: str) -> bool:
+    quotient = index.insert(node, graph, "Div", [x, index.add_constant(np.float32(_ROOT_2), "sqrt_2")])
+    erf = index.insert(node, graph, "Erf", [quotient])
+    total = index.insert(node, graph, "Add", [erf, index.add_constant(np.float32(1), "one")])
+    product = index.insert(node, graph, "Mul", [x, total])
+    return index.become(node, graph, "Mul", [product, index.add_constant(np.float32(0.5), "half")])
 
 
 def _fuse(node: onnx.NodeProto, graph: onnx.GraphProto, index: GraphIndex, op_type: str, x: str) -> bool:
@@ -75,6 +78,11 @@ def _is_exact(bracket: str, x: str, index: GraphIndex) -> bool:
     """Whether it is 1 + erf(x / sqrt(2))."""
     erf = _beside(bracket, "Add", 1.0, index, "Erf")
     return erf is not None and _is_scaled(erf.input[0], x, index)
+
+
+def _is_divided(bracket: str, index: GraphIndex) -> bool:
+    """Whether an exact form is the one that ONNX Runtime fuses by itself: it divides by sqrt(2)."""
+    return index.producer(_beside(bracket, "Add", 1.0, index, "Erf").input[0], "Div") is not None
 
 
 def _is_mirrored(bracket: str, x: str, index: GraphIndex) -> bool:

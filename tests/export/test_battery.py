@@ -103,3 +103,13 @@ def test_fixed_dimensions_stay_and_those_of_other_names_get_their_own_size():
     inputs = random_inputs([spec, SHAPES], np.random.default_rng(0), batch=2, time=5, other=7)
     assert inputs["memory"].shape == (2, 7, 11)
     assert inputs["shapes"].shape == (2, 5, 3)
+
+
+def test_models_that_attend_are_tried_far_beyond_the_other_lengths_and_within_their_limit():
+    def longest(**options):
+        return max(case.inputs["words"].shape[1] for case in battery([WORDS], {"words": 0}, **options))
+
+    assert (longest(), longest(attends=True)) == (53, 257)
+    assert longest(attends=True, limits={"time": 100}) == 100
+    labels = [case.label for case in battery([WORDS], {"words": 0}, attends=True, limits={"time": 53})]
+    assert len(set(labels)) == len(labels)

@@ -95,3 +95,23 @@ def test_programs_get_the_same():
 def test_model_that_was_never_built_is_refused():
     with pytest.raises(ExportError, match="model 'empty' was never built"):
         explain(keras.Sequential([keras_seq.LSTM(2)], name="empty"))
+
+
+def test_attention_says_its_kernel_and_its_operator():
+    words = keras.Input((None,), dtype="int32", name="words")
+    x = keras.layers.Embedding(23, 6, mask_zero=True)(words)
+    x = keras_seq.TransformerEncoder(1, 2, 11, norm="rms", name="encoder")(x)
+    x = keras.layers.LayerNormalization(name="norm")(x)
+    x = keras_seq.MultiHeadAttention(2, 5, num_key_value_heads=1, name="shared")(x)
+    model = keras.Model(words, keras.layers.MultiHeadAttention(2, 5, name="stock")(x, x))
+    attention = row(model, "encoder/block_0/attention")
+    assert (attention.kernel, attention.kernel_reason) == ("plain", "the tensorflow backend has no flash attention")
+    assert (attention.lowering, attention.lowering_reason) == (
+        "fused",
+        "1 Attention, projections and attention in one node, where it attends to itself",
+    )
+    assert row(model, "shared").lowering == "plain"
+    assert row(model, "shared").lowering_reason.startswith("its heads share keys")
+    assert row(model, "stock").kernel_reason.endswith("keras_seq.MultiHeadAttention is its drop-in")
+    assert (row(model, "norm").lowering, row(model, "norm").lowering_reason) == ("native", "1 LayerNormalization")
+    assert row(model, "encoder").lowering == "traced"

@@ -1,4 +1,7 @@
-"""The graphs on runtimes other than ONNX Runtime: what they say must not hang on one reading of the standard."""
+"""The graphs on runtimes other than ONNX Runtime: what they say must not hang on one reading of the standard.
+
+Transformers have a file of their own, test_portable.py.
+"""
 
 import keras
 import numpy as np

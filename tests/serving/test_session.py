@@ -5,7 +5,7 @@ import pytest
 
 from keras_seq.serving import Bundle, BundleError, FileSpec, Predictor, ServingError
 from keras_seq.serving.cpu_quota import cpu_quota
-from keras_seq.serving.session import Session, choose_providers, session_options
+from keras_seq.serving.session import Session, choose_providers, disabled_optimizers, session_options
 
 
 def test_options_suit_small_models_of_varying_shapes():
@@ -14,6 +14,11 @@ def test_options_suit_small_models_of_varying_shapes():
     assert options.inter_op_num_threads == 1
     assert not options.enable_mem_pattern
     assert options.get_session_config_entry("session.intra_op.spin_duration_us") == "100"
+
+
+def test_fusions_that_cost_time_on_a_cpu_are_left_there_alone():
+    assert disabled_optimizers(["CPUExecutionProvider"]) == ["SkipLayerNormFusion"]
+    assert disabled_optimizers(["CUDAExecutionProvider", "CPUExecutionProvider"]) == []
 
 
 def test_threads_are_the_quota_unless_given(masked_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_seq
+from keras_seq.export.lowering.target import Target
 from tests.export.attention_graphs import (
     FEATURES,
     HEADS,
@@ -115,6 +116,7 @@ def test_masks_that_all_heads_share_stay_in_the_fused_node(kind):
         ("ours", "scores", PLAIN, "its scores are returned"),
         ("ours", "per head", PLAIN, "its mask is another one for each head"),
         ("ours", "alone", PORTABLE, "portable=True keeps to standard operators"),
+        ("ours", "alone", Target(min_onnxruntime="1.16"), "the fused operators need onnxruntime 1.17, and min_onnx"),
         ("ours", "other, padded", PLAIN, "the fused operator reads a mask rightly since onnxruntime 1.22, and min_onn"),
         ("ours-wide_values", "other", PLAIN, "its values are of another size than its keys"),
         ("ours-grouped", "alone", PLAIN, "its heads share keys"),
