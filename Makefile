@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 DATA ?=
+# Of the demos that have several: `make demo-translate MODEL=transformer`; COMPARE="plain transformer" trains more beside it.
+MODEL ?=
+COMPARE ?=
 # Processes that share the tests: `make test WORKERS=0` runs them in one, which a debugger needs.
 WORKERS ?= 2
 OUT ?= out/tagger
@@ -29,14 +32,16 @@ SHELL := bash
 help: ## Show this list
 	@awk 'BEGIN {FS = ":[^#]*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(INSTALLED) ## Train a tagger, export it, verify it, time it, run it; DATA=folder for CoNLL-U files
-	@$(BIN)/python examples/tag.py --out "$(OUT)" $(if $(DATA),--data "$(DATA)")
+demo: $(INSTALLED) ## Train a tagger, export it, verify it, time it, run it; DATA=folder for CoNLL-U files, MODEL=lstm|transformer
+	@$(BIN)/python examples/tag.py --out "$(OUT)" $(if $(DATA),--data "$(DATA)") \
+	    $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE))
 
 demo-dates: $(INSTALLED) ## Learn to read dates in 34 languages, export with the beam search inside, read without Keras
 	@$(BIN)/python examples/dates.py
 
-demo-translate: $(INSTALLED) ## Learn to translate; BLEU, beam search, error analysis; DATA=folder for pairs of sentences
-	@$(BIN)/python examples/translate.py $(if $(DATA),--data "$(DATA)")
+demo-translate: $(INSTALLED) ## Learn to translate; BLEU, beam search, error analysis; DATA=folder, MODEL=attention|plain|transformer
+	@$(BIN)/python examples/translate.py $(if $(DATA),--data "$(DATA)") \
+	    $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE))
 
 test: lint test-tensorflow test-jax ## Lint, all tests under TensorFlow, a short pass under JAX
 

@@ -46,8 +46,8 @@ def scaled_dot_product(
     queries, steps = axis_size(query, 2), axis_size(keys, 2)
     if heads != key_heads:  # the heads of a group as further queries of the one head they share
         query = ops.reshape(query, (-1, key_heads, heads // key_heads * queries, query.shape[3]))
-    # The scores are scaled and not the query: of `matmul(query * scale, keys) + bias` TensorFlow 2.21 under oneDNN makes
-    # one operation, which gives empty tensors in a `while_loop` whose keys grow.
+    # The scores are scaled and not the query: TensorFlow 2.21 under oneDNN makes one operation of scaled query, product
+    # and bias, which gives empty tensors in a `while_loop` whose keys grow.
     scores = ops.matmul(query, ops.transpose(keys, (0, 1, 3, 2))) * query.shape[3] ** -0.5
     if heads != key_heads:
         scores = ops.reshape(scores, (-1, heads, queries, steps))
