@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 from keras import ops
-from keras.src.backend import get_keras_mask
 
 from keras_seq.attention.key_values import KeyValues
 from keras_seq.recurrent.cell import Tensor
@@ -90,7 +89,6 @@ class TransformerDecoderBlock(TransformerBlock):
     ) -> Any:
         """The outputs; see the class for the shapes."""
         self._check_memory(memory)
-        mask = get_keras_mask(inputs) if mask is None else mask  # which Keras fills in for calls with one tensor alone
         scores = []
 
         def first(outputs: Any) -> Tensor:

@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 import keras_seq
+from tests.keras_seq.attention.cases import with_random_weights
 from tests.keras_seq.gradients import gradients_of
 from tests.keras_seq.recurrent.cases import assert_all_close, numpy
 from tests.keras_seq.transformer.cases import BATCH, FEATURES, FEED_FORWARD_UNITS, HEADS, MASK, TIME, inputs
@@ -198,7 +199,7 @@ def test_checkpointed_gradients_are_the_gradients(kind, masked):
     tensors = (inputs(), inputs(seed=5)) if kind == "TransformerDecoder" else (inputs(),)
     masks = {"mask": MASK, "memory_mask": MASK[::-1].copy()} if masked else {}
     masks = {name: mask for name, mask in masks.items() if kind == "TransformerDecoder" or name == "mask"}
-    plain, saving = stack(False), stack(True)
+    plain, saving = with_random_weights(stack(False)), stack(True)
     saving.set_weights(plain.get_weights())
     expected, received = (
         gradients_of(layer, lambda layer=layer: layer(*tensors, training=True, **masks)) for layer in (plain, saving)
@@ -213,11 +214,12 @@ def test_checkpointed_gradients_are_those_of_what_was_dropped():
         1, HEADS, FEED_FORWARD_UNITS, dropout=0.5, activation="gelu", norm_first=True, gradient_checkpointing=True
     )
     stack.build((None, None, FEATURES))
+    with_random_weights(stack)  # behind a norm of ones and zeros the loss would be the same for all weights
     generators = [part.seed_generator for part in stack._flatten_layers() if hasattr(part, "seed_generator")]
     assert len(generators) == 2
     seeds = [numpy(generator.state.value) for generator in generators]
     start, random = stack.get_weights(), np.random.default_rng(3)
-    direction = [random.normal(size=weight.shape, scale=0.1) for weight in start]
+    direction = [random.normal(size=weight.shape, scale=0.01) for weight in start]
     directions = dict(zip((weight.path for weight in stack.weights), direction, strict=True))
 
     def forward():
@@ -240,9 +242,13 @@ def test_checkpointed_gradients_are_those_of_what_was_dropped():
     assert slope == pytest.approx(expected, rel=0.01)
 
 
-@pytest.mark.parametrize("checkpointed", [False, True])
-def test_the_masks_of_keras_reach_both_attentions_of_a_decoder(checkpointed):
-    decoder = keras_seq.TransformerDecoder(2, HEADS, FEED_FORWARD_UNITS, gradient_checkpointing=checkpointed, dropout=0)
+@pytest.mark.parametrize("kind", ["stack", "checkpointed stack", "block"])
+def test_the_masks_of_keras_reach_both_attentions_of_a_decoder(kind):
+    if kind == "block":
+        decoder = keras_seq.TransformerDecoderBlock(HEADS, FEED_FORWARD_UNITS)
+    else:
+        checkpointing = {"gradient_checkpointing": kind != "stack"}
+        decoder = keras_seq.TransformerDecoder(2, HEADS, FEED_FORWARD_UNITS, dropout=0.0, **checkpointing)
     x, memory, memory_mask = inputs(), inputs(seed=5), MASK[[1, 2, 3, 0, 1]]
     reference = decoder(x, memory, mask=MASK, memory_mask=memory_mask, training=True)
     x, memory = (np.where(mask[:, :, None], part, 0.0) for mask, part in ((MASK, x), (memory_mask, memory)))
