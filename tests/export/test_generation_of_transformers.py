@@ -95,6 +95,16 @@ def test_other_strategies_and_models_generate_as_keras_does(make, strategy, tmp_
     assert not {"Sin", "Cos", "Range"} & {node.op_type for node in loop_of(tmp_path / "bundle").node}
 
 
+def test_attention_over_the_pool_is_one_node_where_the_runtime_computes_it_right(tmp_path):
+    strategy = BeamSearch(num_beams=4, num_hypotheses=1, max_length=9)
+    export_model(transformer(), tmp_path / "bundle", formats="onnx", generate=strategy, min_onnxruntime="1.22")
+    body = loop_of(tmp_path / "bundle")
+    assert sum(node.op_type == "MultiHeadAttention" for node in body.node) == 2 * 2  # to itself and to the source
+    assert "Softmax" not in {node.op_type for node in body.node}
+    # A loop written by hand has 34 nodes beside the 22 of each block; the early stop needs 10 more.
+    assert len(body.node) <= 34 + 2 * 22 + 10
+
+
 def test_prompts_of_any_length_are_gone_on_with(prompted_bundle):
     made, path, _ = prompted_bundle
     rows = [[5, 3, 7, 4, 8], [6], [0], [9, 3]]
