@@ -14,7 +14,7 @@ from keras_seq.export.lowering.attention_form import AttentionForm, memory_form,
 from keras_seq.export.lowering.attention_mask import as_bias, as_factor, as_mask_index, as_scores_rank
 from keras_seq.export.lowering.attention_nodes import AttentionNodes
 from keras_seq.export.lowering.attention_weights import AttentionWeights
-from keras_seq.export.lowering.markers import Markers
+from keras_seq.export.lowering.trace import Trace
 
 __all__ = ["LoweredAttention"]
 
@@ -25,7 +25,7 @@ class LoweredAttention:
     Args:
         layer: The layer.
         weights: Of the layer.
-        markers: Of the tracing.
+        trace: Takes the markers.
         rotary: Turns queries and keys by their positions; None where nothing does.
     """
 
@@ -33,13 +33,13 @@ class LoweredAttention:
         self,
         layer: keras.Layer,
         weights: AttentionWeights,
-        markers: Markers,
+        trace: Trace,
         rotary: keras_seq.RotaryEmbedding | None = None,
     ) -> None:
         self._layer = layer
         self._weights = weights
-        self._markers = markers
-        self._nodes = AttentionNodes(weights, markers)
+        self._trace = trace
+        self._nodes = AttentionNodes(weights, trace.markers)
         self._rotary = rotary
 
     def whole(
@@ -79,7 +79,7 @@ class LoweredAttention:
                 return self._nodes.output(context if factor is None else context * factor[:, 0]), None
             queries, *memory = self._nodes.heads(query, "query", "key", "value")
             if self._rotary is not None:
-                angles = self._angles(query, None)
+                angles = self._angles(query, None, mask)
                 queries, memory[0] = self._rotary(queries, angles), self._rotary(memory[0], angles)
             bias = self._bias(mask, causal, query, key)
             return self._attend(queries, KeyValues(*memory), bias, factor, with_scores)
@@ -148,21 +148,39 @@ class LoweredAttention:
         context, *scores = self._nodes.attend(queries, *memory, bias, factor, with_scores)
         return self._nodes.output(context), *(scores or [None])
 
-    def _angles(self, inputs: tf.Tensor, positions: tf.Tensor | tuple | None) -> tuple[tf.Tensor, tf.Tensor]:
-        """Cosines and sines for queries and keys alike."""
+    def _angles(
+        self, inputs: tf.Tensor, positions: tf.Tensor | tuple | None, mask: tf.Tensor | None = None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Cosines and sines for queries and keys alike; layers of one mask share those from 0 on."""
         if isinstance(positions, tuple):
             return positions
-        positions = tf.range(tf.shape(inputs)[1]) if positions is None else positions
-        return self._rotary.angles(positions, self._weights.key_dim)
+        size = self._weights.key_dim
+        if positions is not None or not _is_padding(mask):
+            return self._rotary.angles(tf.range(tf.shape(inputs)[1]) if positions is None else positions, size)
+        key = f"angles, base={self._rotary.base}, size={size}"
+        return self._trace.once(key, lambda: self._rotary.angles(tf.range(tf.shape(mask)[3]), size), mask)
 
     def _form(self, choose: Callable[..., AttentionForm], **facts: bool) -> AttentionForm:
-        form = choose(self._weights, self._markers.target, rotary=self._rotary is not None, **facts)
-        self._markers.forms.setdefault(id(self._layer), form)
+        form = choose(self._weights, self._trace.markers.target, rotary=self._rotary is not None, **facts)
+        self._trace.markers.forms.setdefault(id(self._layer), form)
         return form
 
     def _bias(self, mask: tf.Tensor | None, causal: bool, query: tf.Tensor, key: tf.Tensor) -> tf.Tensor | None:
-        bias = as_bias(mask)
-        if not causal:
-            return bias
-        future = causal_bias(*(tf.shape(tensor)[1] for tensor in (query, key)))
-        return future if bias is None else bias + future
+        """What hides steps from plain operators; layers of one mask share it."""
+
+        def make() -> tf.Tensor | None:
+            bias = as_bias(mask)
+            if not causal:
+                return bias
+            if query is key and _is_padding(mask):  # it is the same for all layers, the query is not
+                steps = tf.shape(mask)[3]
+                return bias + causal_bias(steps, steps)
+            future = causal_bias(*(tf.shape(tensor)[1] for tensor in (query, key)))
+            return future if bias is None else bias + future
+
+        return make() if mask is None else self._trace.once(f"attention bias, causal={causal}", make, mask)
+
+
+def _is_padding(mask: tf.Tensor | None) -> bool:
+    """Whether a mask with the axes of the scores has as many steps as the sequence, and is the same for all queries."""
+    return mask is not None and mask.shape[2] == 1 and mask.shape[3] != 1

@@ -23,7 +23,7 @@ def as_scores_rank(tensor: tf.Tensor) -> tf.Tensor:
     return tf.expand_dims(tensor if tensor.shape.rank == 3 else tf.expand_dims(tensor, 0), 1)
 
 
-def combined(padding: Sequence[tf.Tensor | None], attention_mask: tf.Tensor | None) -> tf.Tensor | None:
+def combined(padding: Sequence[tf.Tensor | None], attention_mask: tf.Tensor | None = None) -> tf.Tensor | None:
     """All masks of a call as one, with the axes of the scores; None where there are none.
 
     Args:

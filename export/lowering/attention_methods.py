@@ -41,11 +41,11 @@ def attention_methods(layer: keras.Layer, name: str, trace: Trace) -> dict[str, 
     except NotNativeError:
         return {}
     if isinstance(layer, keras_seq.MultiHeadAttention):
-        return _own_methods(layer, LoweredAttention(layer, weights, trace.markers, layer.rotary))
-    return {"call": _stock_call(layer, LoweredAttention(layer, weights, trace.markers))}
+        return _own_methods(layer, LoweredAttention(layer, weights, trace, layer.rotary), trace)
+    return {"call": _stock_call(layer, LoweredAttention(layer, weights, trace))}
 
 
-def _own_methods(layer: keras_seq.MultiHeadAttention, lowered: LoweredAttention) -> dict[str, Callable]:
+def _own_methods(layer: keras_seq.MultiHeadAttention, lowered: LoweredAttention, trace: Trace) -> dict[str, Callable]:
     def call(
         query,
         value=None,
@@ -62,11 +62,15 @@ def _own_methods(layer: keras_seq.MultiHeadAttention, lowered: LoweredAttention)
             query_mask = get_keras_mask(query) if query_mask is None else query_mask
             value, value_mask = query, query_mask if value_mask is None else value_mask
         check_attention_mask(layer, attention_mask, query, value)
+        if value_mask is not None and key_mask is None and attention_mask is None:
+            mask = trace.once("padding", lambda: combined([value_mask]), value_mask)  # one for all layers of a model
+        else:
+            mask = combined([value_mask, key_mask], attention_mask)
         outputs, scores = lowered.whole(
             query,
             value,
             value if key is None else key,
-            combined([value_mask, key_mask], attention_mask),
+            mask,
             causal=use_causal_mask,
             hidden=MASK_BIAS,
             with_scores=return_attention_scores,

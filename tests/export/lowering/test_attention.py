@@ -202,3 +202,18 @@ def test_attention_over_two_axes_is_left_to_the_converter():
     x = keras.Input((None, 3, FEATURES), name="x")
     traced = Traced(keras.Model([x], keras.layers.MultiHeadAttention(2, 4, attention_axes=(1, 2))(x, x))).trace()
     assert traced.written == []
+
+
+@pytest.mark.parametrize("rotary", [False, True], ids=["plain", "rotary"])
+def test_layers_of_one_padding_mask_share_all_that_follows_from_it(rotary):
+    inputs = symbolic()
+    x = inputs["x"]
+    for _ in range(3):
+        options = {"rotary": keras_seq.RotaryEmbedding()} if rotary else {}
+        x = keras_seq.MultiHeadAttention(HEADS, 4, **options)(x, value_mask=inputs["x_mask"], use_causal_mask=True)
+    model = with_random_weights(keras.Model([inputs["x"], inputs["x_mask"]], x))
+    proto, _ = converted(model, PORTABLE)
+    found = counts(proto)
+    assert (found["Greater"], found["Range"], found["Sub"]) == (1, 1, 1)
+    assert (found["Sin"], found["Cos"]) == ((1, 1) if rotary else (0, 0))
+    assert_right(model, proto)
