@@ -22,9 +22,10 @@ def print_manifest(path: Path, manifest: Manifest) -> None:
     print_line(f"  written {manifest.created} by keras_seq {manifest.versions.get('keras_seq', 'unknown')}")
     if manifest.onnx:
         onnx = manifest.onnx
+        others = ", and for other runtimes: standard operators only" if onnx.get("portable") else ""
         print_line(
             f"  ONNX opset {onnx['opset']}, IR version {onnx['ir_version']}, for onnxruntime {onnx['min_onnxruntime']} "
-            "or newer"
+            f"or newer{others}"
         )
     if manifest.saved_model:
         print_line(f"  SavedModel with the signatures {', '.join(manifest.saved_model['signatures'])}")

@@ -43,6 +43,7 @@ def _read_onnx(fields: Fields) -> dict[str, Any] | None:
         onnx.integer("opset", minimum=1)
         onnx.integer("ir_version", minimum=1)
         onnx.text("min_onnxruntime")
+        onnx.get("portable", bool, optional=True)
     return value
 
 
@@ -89,7 +90,7 @@ class Manifest:
         versions: Package name to version, of everything that took part.
         graphs: Graph name (`"model"`, `"step"`, `"generate"`) to its entry; empty for a bundle without ONNX.
         files: Relative path to size and digest, for every file but `bundle.json`.
-        onnx: `opset`, `ir_version`, `min_onnxruntime`; None without ONNX.
+        onnx: `opset`, `ir_version`, `min_onnxruntime`, `portable`; None without ONNX.
         saved_model: `path`, `signatures`; None without a SavedModel.
         layers: One object a layer that is recurrent or attends: `name`, `class`, `lowering`, `operators`, `reason`.
         parity: One object a comparison: `reference`, `candidate`, `output`, `cases`, `max_abs_diff`, `max_rel_diff`,

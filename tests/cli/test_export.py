@@ -22,7 +22,7 @@ def test_it_writes_a_verified_bundle_that_computes_what_the_model_computes(keras
 
     (tmp_path / "labels.json").write_text('{"labels": ["A", "B", "C"]}')
     done = keras_seq_command(
-        *("export", model_path, tmp_path / "out", "--formats", "onnx", "--streaming", "--json"),
+        *("export", model_path, tmp_path / "out", "--formats", "onnx", "--streaming", "--portable", "--json"),
         *("--metadata", tmp_path / "labels.json"),
     )
     assert done.code == 0, done.err
@@ -30,6 +30,7 @@ def test_it_writes_a_verified_bundle_that_computes_what_the_model_computes(keras
     assert found["path"] == str(tmp_path / "out")
     assert set(found["graphs"]) == {"model", "step"}
     assert found["saved_model"] is None
+    assert found["onnx"]["portable"] is True
     assert found["metadata"] == {"labels": ["A", "B", "C"]}
     assert all(row["passed"] for row in found["parity"])
     words = np.array([[4, 8, 15, 16, 0], [2, 3, 0, 0, 0]], "int32")
