@@ -50,7 +50,16 @@ def pair(**kwargs):
 
 
 @pytest.mark.parametrize("masks", MASKS)
-@pytest.mark.parametrize("kwargs", [{}, {"use_bias": False}, {"value_dim": VALUE_DIM}], ids=str)
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {},
+        {"use_bias": False},
+        # Under JAX Keras' own layer fails where keys and values differ in size.
+        pytest.param({"value_dim": VALUE_DIM}, marks=pytest.mark.backend("tensorflow", "torch")),
+    ],
+    ids=str,
+)
 def test_outputs_and_scores_are_those_of_keras(kwargs, masks):
     stock, ours = pair(**kwargs)
     outputs, scores = ours(*inputs(), return_attention_scores=True, **MASKS[masks])
