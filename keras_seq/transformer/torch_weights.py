@@ -48,7 +48,7 @@ def load_torch_weights(layer: keras.layers.Layer, state: Mapping[str, Any]) -> N
     >>> layer = keras_seq.MultiHeadAttention(num_heads=3, key_dim=2, use_bias=False)
     >>> layer.build((None, None, 6))
     >>> keras_seq.load_torch_weights(layer, {"in_proj_weight": np.ones((18, 6)), "out_proj.weight": np.eye(6)})
-    >>> layer.key_kernel.shape, float(layer.key_kernel[0, 0, 0])
+    >>> tuple(layer.key_kernel.shape), float(layer.key_kernel[0, 0, 0])
     ((6, 3, 2), 1.0)
     """
     places = _places(layer)
@@ -74,7 +74,7 @@ def load_torch_weights(layer: keras.layers.Layer, state: Mapping[str, Any]) -> N
     for name, parts in places.items():
         ends = itertools.accumulate(part.shape[0] for part in parts)
         for part, array in zip(parts, np.split(arrays[name], list(ends)[:-1]), strict=True):
-            part.variable.assign(array.T.reshape(part.variable.shape))
+            part.variable.assign(array.T.reshape(tuple(part.variable.shape)))
 
 
 def torch_weights(layer: keras.layers.Layer) -> dict[str, np.ndarray]:
