@@ -45,7 +45,7 @@ def backend_dot_product(
     return ops.transpose(context, (0, 2, 1, 3))
 
 
-def flash_attention_obstacle(flash_attention: bool | None, dropout: float, masked: bool) -> str | None:
+def flash_attention_obstacle(flash_attention: bool | None, dtype: str, dropout: float, masked: bool) -> str | None:
     """Why training does not take flash attention here, or `None` where it does."""
     name = backend.backend()
     if flash_attention is False:
@@ -54,6 +54,8 @@ def flash_attention_obstacle(flash_attention: bool | None, dropout: float, maske
         return f"the {name} backend has no flash attention"
     if dropout:
         return "dropout of the attention scores needs the scores"
+    if dtype not in ("float16", "bfloat16"):
+        return f"flash attention computes in float16 or bfloat16, and the layer in {dtype}"
     if masked and name == "torch":
         return "PyTorch's flash attention takes no padding mask"
     if not _on_gpu(name):

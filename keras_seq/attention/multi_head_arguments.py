@@ -27,6 +27,11 @@ def check_arguments(layer: Any) -> None:
         raise ValueError(f"`dropout` must be from 0 to less than 1. Received: dropout={layer.dropout}")
     if layer.flash_attention not in (True, False, None):
         raise ValueError(f"`flash_attention` must be True, False or None. Received: {layer.flash_attention!r}")
+    if layer.flash_attention and layer.dropout:
+        raise ValueError(
+            "`flash_attention=True` goes without `dropout`, which needs the scores that flash attention never holds. "
+            f"Received: dropout={layer.dropout}"
+        )
     if layer.rotary is not None and layer.key_dim % 2:
         raise ValueError(
             f"`key_dim` must be even with `rotary`, which turns pairs of features. Received: key_dim={layer.key_dim}"

@@ -58,8 +58,9 @@ class MultiHeadAttention(keras.layers.Layer):
         use_bias: whether the four projections have biases.
         output_size: features of the outputs; by default as many as the query has.
         rotary: a `keras_seq.RotaryEmbedding` that queries and keys are turned by, or `None`.
-        flash_attention: `True` to insist on the backend's flash attention, `False` to do without, `None` to take it
-            where backend, device and arguments allow.
+        flash_attention: `True` to insist on the flash attention of JAX or PyTorch: training fails where device or masks
+            do not allow it. `False` to do without, `None` to take it where all allow. TensorFlow, under which models
+            are exported, has none and computes the same without it.
         kernel_initializer: initialiser of the kernels.
         bias_initializer: initialiser of the biases.
         kernel_regularizer: regulariser of the kernels.
@@ -286,7 +287,7 @@ class MultiHeadAttention(keras.layers.Layer):
         Args:
             masked: whether the layer is called with masks other than the causal one.
         """
-        obstacle = flash_attention_obstacle(self.flash_attention, self.dropout, masked)
+        obstacle = flash_attention_obstacle(self.flash_attention, self.compute_dtype, self.dropout, masked)
         return KernelChoice("plain", obstacle) if obstacle else KernelChoice("flash")
 
     def _heads(self, inputs: Tensor, kernel: Any, bias: Any) -> Tensor:
