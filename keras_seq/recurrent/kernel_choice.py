@@ -11,13 +11,14 @@ _portable = contextvars.ContextVar("keras_seq_portable_kernels", default=False)
 
 @dataclass(frozen=True)
 class KernelChoice:
-    """The kernel that a recurrent layer takes in training.
+    """The kernel that a layer takes in training.
 
     Attributes:
-        name: `"cudnn"` (the backend's fused GPU kernel), `"fused"` (this library's loop with a hand-written backward
-            pass, TensorFlow only; inference takes the loop instead) or `"loop"` (the backend's generic loop, with the
-            input projection taken out of it).
-        reason: why not the faster kernel, in one line; empty for `"cudnn"`.
+        name: of a recurrent layer `"cudnn"` (the backend's fused GPU kernel), `"fused"` (this library's loop with a
+            hand-written backward pass, TensorFlow only; inference takes the loop instead) or `"loop"` (the backend's
+            generic loop, with the input projection taken out of it). Of attention `"flash"` (the backend's kernel that
+            never holds the scores) or `"plain"`.
+        reason: why not the faster kernel, in one line; empty for `"cudnn"` and `"flash"`.
     """
 
     name: str
