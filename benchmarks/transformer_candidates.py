@@ -83,7 +83,7 @@ def encoder_model(weights: Weights) -> keras.Model:
     return model
 
 
-def transformer(weights: Weights) -> keras.Model:
+def transformer(weights: Weights) -> keras_seq.Transformer:
     """The encoder-decoder of keras_seq."""
     sizes = weights.sizes
     model = keras_seq.Transformer(
@@ -302,7 +302,7 @@ def _joined(found) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(ids), np.concatenate(scores)
 
 
-def _keras_generate(model: keras.Model, search: Strategy) -> Decode:
+def _keras_generate(model: keras_seq.Transformer, search: Strategy) -> Decode:
     @tf.function(input_signature=[tf.TensorSpec([None, None], "int32")], autograph=False)
     def generate(source: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         hypotheses = model.generate(source, search)
