@@ -98,8 +98,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     every = [options.model, *options.compare]
     if len(set(every)) < len(every):
         parser.error(f"--compare must name models other than --model, each once. Received: {' '.join(every)}.")
-    if "transformer" in every and options.units % NUM_HEADS:
-        parser.error(f"--units must be a multiple of {NUM_HEADS}, the transformer's heads. Received: {options.units}.")
+    if "transformer" in every and options.units % (2 * NUM_HEADS):
+        parser.error(
+            f"--units must be a multiple of {2 * NUM_HEADS}, as the {NUM_HEADS} heads of the transformer share half of "
+            f"them. Received: {options.units}."
+        )
     if options.out.exists() and not (options.out / "bundle" / "bundle.json").is_file():
         parser.error(f"--out must be new or from this program. Received: {options.out}, which is neither.")
     return options

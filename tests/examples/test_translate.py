@@ -196,7 +196,7 @@ def test_serving_refuses_bad_input_with_one_line(demo, tmp_path, arguments, mess
         (["--units", "7"], "--units must be an even number, two directions share them. Received: 7."),
         (["--dropout", "1"], "--dropout must be at least 0 and below 1. Received: 1."),
         (["--model", "plain", "--compare", "plain"], "--compare must name models other than --model, each once."),
-        (["--model", "transformer", "--units", "20"], "--units must be a multiple of 8, the transformer's heads."),
+        (["--model", "transformer", "--units", "20"], "--units must be a multiple of 8, as the 4 heads"),
         (["--compare", "gru"], "argument --compare: invalid choice: 'gru'"),
         (["--out", "."], "--out must be new or from this program. Received: ., which is neither."),
     ],
