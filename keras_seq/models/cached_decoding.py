@@ -27,8 +27,8 @@ class Pool(NamedTuple):
 
     Attributes:
         cache: keys and values of each block, `(batch, heads, entries, size)`.
-        bias: `(batch * K, entries)`, 0 at the entries that a hypothesis goes back to and -1e9 at all others; `()` where
-            every hypothesis sees every entry.
+        bias: `(batch * K, entries)`, 0 at the entries that a hypothesis goes back to and -1e30 at all others; `()`
+            where every hypothesis sees every entry.
         position: of the tokens to come, a scalar, or `(batch, 1)` where the sources differ.
     """
 
