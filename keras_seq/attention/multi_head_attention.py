@@ -29,9 +29,10 @@ class MultiHeadAttention(keras.layers.Layer):
         head_h = softmax(Q W^Q_h (K W^K_h)^T / sqrt(key_dim) + bias) V W^V_h
         outputs = [head_1; …; head_H] W^O
 
-    Called on one sequence it attends to itself (self-attention), with `value` to another (cross-attention). It takes
-    the arguments, gives the outputs and has the weights of `keras.layers.MultiHeadAttention`, in that order, so weights
-    go both ways by `get_weights` and `set_weights`. Beyond that layer it has
+    Called on one sequence it attends to itself (self-attention), with `value` to another (cross-attention). It is
+    called like `keras.layers.MultiHeadAttention`, gives its outputs and has its weights, in that order, so weights go
+    both ways by `get_weights` and `set_weights`; of the constructor's arguments `attention_axes`, gate and sliding
+    window are left out, and the size of the outputs is `output_size`. Beyond that layer it has
 
     - fewer heads of keys and values than of queries (`num_key_value_heads`: grouped-query attention, Ainslie et al.
       2023, https://arxiv.org/abs/2305.13245; 1 is multi-query attention, Shazeer 2019,
