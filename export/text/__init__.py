@@ -1,0 +1,1 @@
+"""Text in the graph: strings in, strings out."""

@@ -1,0 +1,1 @@
+"""Word embeddings: how they are learnt, read, compared and put to use."""

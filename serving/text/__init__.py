@@ -1,0 +1,1 @@
+"""Tokenizers without TensorFlow: the same ids in NumPy."""
