@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "predictor": ["Predictor"],
         "stream": ["Stream"],
         "tensor_spec": ["StateSpec", "TensorSpec"],
+        "text_spec": ["TextSpec", "TokenizerSpec"],
         "thread_pool": ["share_threads"],
     },
 )

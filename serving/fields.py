@@ -95,9 +95,13 @@ class Fields:
         items = self.get(name, list, optional=optional) or []
         return [read(item, f"{self.path(name)}[{i}]") for i, item in enumerate(items)]
 
-    def map_of(self, name: str, read: Callable[[Any, str], Any]) -> dict[str, Any]:
-        """Field `name` as an object, each of its values read by `read(value, its path)`."""
-        return {key: read(item, self.path(f"{name}.{key}")) for key, item in self.get(name, dict).items()}
+    def map_of(self, name: str, read: Callable[[Any, str], Any], *, optional: bool = False) -> dict[str, Any]:
+        """Field `name` as an object, each of its values read by `read(value, its path)`.
+
+        With `optional`, empty for null.
+        """
+        items = self.get(name, dict, optional=optional) or {}
+        return {key: read(item, self.path(f"{name}.{key}")) for key, item in items.items()}
 
     def table_of(self, name: str, kind: type, *, optional: bool = False) -> dict[str, Any]:
         """Field `name` as an object whose values are all of type `kind`, such as operator type to count.

@@ -9,6 +9,7 @@ from keras_seq.serving.fields import Fields
 from keras_seq.serving.file_spec import check_relative
 from keras_seq.serving.option_spec import OptionSpec
 from keras_seq.serving.tensor_spec import StateSpec, TensorSpec
+from keras_seq.serving.text_spec import TextSpec
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class GraphSpec:
             to the largest number of steps of a whole stream.
         decoding: How the graph searches for outputs (strategy, num_beams, start_id, end_id, length_term), free in form;
             None for a graph that does not.
+        text: The strings that the graph takes and gives besides; None for one of numbers alone.
     """
 
     file: str
@@ -38,6 +40,7 @@ class GraphSpec:
     options: tuple[OptionSpec, ...] = ()
     limits: dict[str, int] = field(default_factory=dict)
     decoding: dict[str, Any] | None = None
+    text: TextSpec | None = None
 
     def __post_init__(self):
         for name in ("inputs", "outputs", "states", "options"):
@@ -51,6 +54,7 @@ class GraphSpec:
             BundleError: If a field is missing or not what the schema says, or a tensor's name is used twice.
         """
         fields = Fields(value, where)
+        text = fields.get("text", dict, optional=True)
         graph = cls(
             file=check_relative(fields.text("file"), fields.path("file")),
             inputs=tuple(fields.list_of("inputs", TensorSpec.from_dict)),
@@ -61,6 +65,7 @@ class GraphSpec:
             options=tuple(fields.list_of("options", OptionSpec.from_dict, optional=True)),
             limits=fields.table_of("limits", int, optional=True),
             decoding=fields.get("decoding", dict, optional=True),
+            text=None if text is None else TextSpec.from_dict(text, fields.path("text")),
         )
         for field_name, tensors in (("inputs", graph.inputs), ("outputs", graph.outputs)):
             if not tensors:
@@ -88,6 +93,8 @@ class GraphSpec:
             if twice:
                 also = ", options and states" if graph.options and side == "inputs" else " and states"
                 raise BundleError(f"bundle.json: `{where}` uses a name twice among its {side}{also}: {listed(twice)}.")
+        if graph.text is not None:
+            graph.text.check(fields.path("text"), [spec.name for spec in graph.inputs], taken, graph.output_names)
         return graph
 
     @property
@@ -101,7 +108,7 @@ class GraphSpec:
         return tuple(spec.name for spec in self.outputs) + tuple(state.output for state in self.states)
 
     def to_dict(self) -> dict[str, Any]:
-        """The entry as `bundle.json` holds it; `options`, `limits` and `decoding` where there are any."""
+        """The entry as `bundle.json` holds it; `options`, `limits`, `decoding` and `text` where there are any."""
         value = {
             "file": self.file,
             "inputs": [spec.to_dict() for spec in self.inputs],
@@ -114,4 +121,6 @@ class GraphSpec:
             value["options"] = [option.to_dict() for option in self.options]
         if self.limits:
             value["limits"] = dict(self.limits)
-        return value if self.decoding is None else {**value, "decoding": self.decoding}
+        if self.decoding is not None:
+            value["decoding"] = self.decoding
+        return value if self.text is None else {**value, "text": self.text.to_dict()}

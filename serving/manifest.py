@@ -8,8 +8,10 @@ from keras_seq.serving.errors import BundleError, listed
 from keras_seq.serving.fields import Fields, shorten
 from keras_seq.serving.file_spec import FileSpec, check_relative
 from keras_seq.serving.graph_spec import GraphSpec
+from keras_seq.serving.text_spec import TokenizerSpec, read_string
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""The newest schema this reader knows. A manifest is written in the oldest that can say what it says."""
 LOWERINGS = ("native", "loop", "decode_loop", "fused", "plain", "traced")
 
 
@@ -79,6 +81,12 @@ def _read_comparison(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
+def _read_labels(value: Any, where: str) -> list[str]:
+    if not isinstance(value, list) or not value:
+        raise BundleError(f"bundle.json: `{where}` must be a list of at least one label. Received: {shorten(value)}.")
+    return [read_string(label, f"{where}[{i}]") for i, label in enumerate(value)]
+
+
 @dataclass(frozen=True)
 class Manifest:
     """Everything `bundle.json` says. The fields are those of docs/bundle.md, under the same names.
@@ -96,7 +104,8 @@ class Manifest:
         parity: One object a comparison: `reference`, `candidate`, `output`, `cases`, `max_abs_diff`, `max_rel_diff`,
             `atol`, `rtol`, `passed`.
         metadata: Whatever the exporter's caller gave: task, labels, vocabularies.
-        schema_version: The schema of these fields.
+        tokenizers: Input name to the tokenizer of its texts; `"target"` for what `generate` gives, where that differs.
+        labels: Output name to what the entries of its last axis stand for.
     """
 
     name: str
@@ -110,7 +119,13 @@ class Manifest:
     layers: list[dict[str, Any]] = field(default_factory=list)
     parity: list[dict[str, Any]] = field(default_factory=list)
     metadata: dict[str, Any] = field(default_factory=dict)
-    schema_version: int = SCHEMA_VERSION
+    tokenizers: dict[str, TokenizerSpec] = field(default_factory=dict)
+    labels: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def schema_version(self) -> int:
+        """The oldest schema that has everything said here: 2 where a graph takes or gives strings, else 1."""
+        return 2 if any(graph.text is not None for graph in self.graphs.values()) else 1
 
     @classmethod
     def from_dict(cls, value: Any) -> "Manifest":
@@ -128,6 +143,10 @@ class Manifest:
         for name, graph in graphs.items():
             if graph.file not in files:
                 fields.refuse(f"graphs.{name}.file", "one of the names in `files`", graph.file)
+        tokenizers = fields.map_of("tokenizers", TokenizerSpec.from_dict, optional=True)
+        for name, tokenizer in tokenizers.items():
+            if tokenizer.file not in files:
+                fields.refuse(f"tokenizers.{name}.file", "one of the names in `files`", tokenizer.file)
         return cls(
             name=fields.text("name"),
             created=fields.text("created"),
@@ -140,7 +159,8 @@ class Manifest:
             layers=fields.list_of("layers", _read_layer),
             parity=fields.list_of("parity", _read_comparison),
             metadata=fields.get("metadata", dict),
-            schema_version=fields.integer("schema_version"),
+            tokenizers=tokenizers,
+            labels=fields.map_of("labels", _read_labels, optional=True),
         )
 
     @classmethod
@@ -160,7 +180,11 @@ class Manifest:
         return cls.from_dict(value)
 
     def to_dict(self) -> dict[str, Any]:
-        """The manifest as JSON has it, in the order of docs/bundle.md."""
+        """The manifest as JSON has it, in the order of docs/bundle.md; `tokenizers`, `labels` where there are any."""
+        text = {
+            "tokenizers": {name: spec.to_dict() for name, spec in self.tokenizers.items()},
+            "labels": {name: list(labels) for name, labels in self.labels.items()},
+        }
         return {
             "schema_version": self.schema_version,
             "name": self.name,
@@ -172,6 +196,7 @@ class Manifest:
             "saved_model": self.saved_model,
             "layers": self.layers,
             "parity": self.parity,
+            **{name: value for name, value in text.items() if value},
             "metadata": self.metadata,
             "files": {name: spec.to_dict() for name, spec in self.files.items()},
         }

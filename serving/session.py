@@ -158,9 +158,15 @@ class Session:
         spec = self.spec
         said = {tensor.name: tensor.dtype for tensor in (*spec.inputs, *spec.outputs)}
         said |= {name: state.dtype for state in spec.states for name in (state.input, state.output)}
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        if spec.text is not None:
+            said |= dict.fromkeys((*spec.text.inputs, *spec.text.outputs), "string")
+            # A text and the ids it stands for are both inputs that may be left out.
+            either = {*spec.text.inputs, *spec.text.inputs.values()}
+            inputs = inputs + [tensor for tensor in session.get_overridable_initializers() if tensor.name in either]
         for side, names, tensors in (
-            ("inputs", spec.input_names, session.get_inputs()),
-            ("outputs", spec.output_names, session.get_outputs()),
+            ("inputs", (*spec.input_names, *(spec.text.inputs if spec.text else ())), inputs),
+            ("outputs", (*spec.output_names, *(spec.text.outputs if spec.text else ())), outputs),
         ):
             found = {tensor.name: _dtype(tensor) for tensor in tensors}
             expected = {name: said[name] for name in names}

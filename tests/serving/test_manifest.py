@@ -36,9 +36,9 @@ def test_fields_of_a_later_writer_are_left_alone(value):
 
 
 def test_a_newer_schema_asks_for_an_upgrade_whatever_else_it_says():
-    message = r"schema version 2; this keras_seq reads up to 1. Upgrade keras_seq: `pip install --upgrade keras_seq`"
+    message = r"schema version 3; this keras_seq reads up to 2. Upgrade keras_seq: `pip install --upgrade keras_seq`"
     with pytest.raises(BundleError, match=message):
-        Manifest.from_dict({"schema_version": 2, "graphs": "elsewhere"})
+        Manifest.from_dict({"schema_version": 3, "graphs": "elsewhere"})
 
 
 @pytest.mark.parametrize("foreign", [{"name": "x"}, [], 3, None])
