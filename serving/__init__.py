@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bundle": ["Bundle"],
         "errors": ["BundleError", "InputError", "ServingError"],
         "file_spec": ["FileSpec"],
+        "generated_token": ["GeneratedToken"],
         "generator": ["Generator"],
         "graph_spec": ["GraphSpec"],
         "hypothesis": ["Hypothesis"],

@@ -5,6 +5,7 @@ from typing import Any
 
 from keras_seq.serving.errors import BundleError
 
+MANIFEST = "bundle.json"
 _KINDS = {
     str: "a string",
     int: "an integer",
@@ -22,13 +23,14 @@ def shorten(value: Any, limit: int = 80) -> str:
 
 
 class Fields:
-    """One JSON object and where it stands in the manifest.
+    """One JSON object and where it stands in its file.
 
     Fields nobody asks for are left alone: a later writer of the same schema version may add some.
 
     Args:
         value: The parsed JSON value; anything but an object is refused.
-        where: Dotted path of the object, such as `"graphs.model.inputs[0]"`; empty for the manifest itself.
+        where: Dotted path of the object, such as `"graphs.model.inputs[0]"`; empty for the whole file.
+        file: What messages call the file.
 
     Example:
         >>> fields = Fields({"bytes": -1}, "files.model.onnx")
@@ -38,14 +40,17 @@ class Fields:
         keras_seq.serving.errors.BundleError: bundle.json: `files.model.onnx.bytes` must be at least 0. Received: -1.
     """
 
-    def __init__(self, value: Any, where: str = ""):
+    def __init__(self, value: Any, where: str = "", file: str = MANIFEST):
         self.where = where
+        self.file = file
         if not isinstance(value, dict):
-            raise BundleError(f"bundle.json: {self._here()} must be an object. Received: {shorten(value)}.")
+            raise BundleError(f"{file}: {self._here()} must be an object. Received: {shorten(value)}.")
         self._value = value
 
     def _here(self) -> str:
-        return f"`{self.where}`" if self.where else "the manifest"
+        if self.where:
+            return f"`{self.where}`"
+        return "the manifest" if self.file == MANIFEST else "what it holds"
 
     def path(self, name: str) -> str:
         """The dotted path of field `name`, for messages and for nested objects."""
@@ -53,7 +58,7 @@ class Fields:
 
     def refuse(self, name: str, expected: str, received: Any):
         """Raise the error for field `name`: what it must be, and what it is."""
-        raise BundleError(f"bundle.json: `{self.path(name)}` must be {expected}. Received: {shorten(received)}.")
+        raise BundleError(f"{self.file}: `{self.path(name)}` must be {expected}. Received: {shorten(received)}.")
 
     def get(self, name: str, kind: type, *, optional: bool = False) -> Any:
         """Field `name`, which must be there and of type `kind`; with `optional` it may also be null or absent."""
@@ -62,7 +67,7 @@ class Fields:
             return None
         if name not in self._value:
             present = ", ".join(f"`{key}`" for key in self._value) or "none"
-            raise BundleError(f"bundle.json: `{self.path(name)}` is missing. Fields of {self._here()}: {present}.")
+            raise BundleError(f"{self.file}: `{self.path(name)}` is missing. Fields of {self._here()}: {present}.")
         # bool is a subclass of int in Python, not in JSON; a whole number is a number in both.
         fits = isinstance(value, (int, float) if kind is float else kind)
         if not fits or (kind is not bool and isinstance(value, bool)):
@@ -108,7 +113,7 @@ class Fields:
 
         With `optional`, empty for null.
         """
-        table = Fields(self.get(name, dict, optional=optional) or {}, self.path(name))
+        table = Fields(self.get(name, dict, optional=optional) or {}, self.path(name), self.file)
         return {key: table.get(key, kind) for key in table.names}
 
     @property

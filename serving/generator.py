@@ -1,15 +1,26 @@
 """Hypotheses for sources, from a bundle whose graph holds the whole decode loop."""
 
-from collections.abc import Sequence
+import dataclasses
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from keras_seq.serving.bundle import Bundle
-from keras_seq.serving.errors import BundleError, listed
+from keras_seq.serving.errors import BundleError, ServingError, listed
+from keras_seq.serving.generated_token import GeneratedToken
 from keras_seq.serving.hypothesis import Hypothesis
 from keras_seq.serving.option_spec import OptionSpec
+from keras_seq.serving.options import check_options
 from keras_seq.serving.predictor import Predictor
 from keras_seq.serving.tensor_spec import TensorSpec
+from keras_seq.serving.text.bundle_text import BundleText
+from keras_seq.serving.text.tokenizer import Tokenizer
+from keras_seq.serving.token_choice import TokenChoice
+from keras_seq.serving.token_stream import TokenStreams
 
 _OUTPUTS = ("ids", "lengths", "scores", "finished")
 
@@ -36,6 +47,10 @@ class Generator:
             for hypotheses in generator.generate([[4, 8, 15], [16, 23]], max_length=20, alpha=0.6):
                 best = hypotheses[0]
                 print(best.ids, best.score, best.finished)
+        with Generator("out/stories") as generator:  # exported with `tokenizer=`, and `streaming=True` to stream
+            print(generator.generate_text(["once upon a", "the"], seed=7)[0][0].text)
+            for token in generator.stream("once upon a", seed=7):
+                print(token.text, end="", flush=True)
         ```
     """
 
@@ -55,7 +70,12 @@ class Generator:
                 f"It gives: {listed(outputs)}. Run it with `Predictor`."
             )
         self._graph = graph
-        self._predictor = Predictor(bundle, graph=graph, num_threads=num_threads, providers=providers)
+        self._settings = {"num_threads": num_threads, "providers": providers}
+        self._predictor = Predictor(bundle, graph=graph, **self._settings)
+        self._text = BundleText(bundle, graph)
+        self._streams: TokenStreams | None = None  # made when it is first asked for
+        self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def bundle(self) -> Bundle:
@@ -78,6 +98,16 @@ class Generator:
         return dict(self.bundle.graph(self._graph).decoding or {})
 
     @property
+    def tokenizers(self) -> dict[str, Tokenizer]:
+        """Input name to the tokenizer of its texts, and under `"target"` that of the hypotheses' texts.
+
+        Raises:
+            BundleError: If a tokenizer's file is damaged.
+        """
+        target = self._text.target
+        return {**self._text.tokenizers, **({} if target is None else {"target": target})}
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """What the exporter's caller gave along, such as the vocabularies that ids stand for."""
         return self._predictor.metadata
@@ -97,25 +127,81 @@ class Generator:
             InputError: If the sources or an option do not suit. Nothing has been run then.
             ServingError: If the generator is closed, or ONNX Runtime fails.
         """
-        answer = self._predictor.predict(sources, options)
-        columns = [answer[name] for name in _OUTPUTS]
-        alignments = answer.get("alignments", [None] * len(answer["ids"]))
+        return _hypotheses(self._predictor.predict(sources, options))
+
+    def generate_text(self, texts: Any, **options: Any) -> list[list[Hypothesis]]:
+        """Decode a batch of texts: sources of an encoder-decoder, prompts of a language model.
+
+        Args:
+            texts: A list of texts (strings, or bytes of UTF-8); an empty prompt lets a language model begin by itself.
+                With several inputs a dict, as in `Predictor.predict_text`.
+            **options: As in `generate`.
+
+        Returns:
+            For each text its hypotheses, the best first, with their `text`: for a prompt, what comes behind it.
+
+        Raises:
+            InputError: If the bundle has no tokenizer, something is no text, a text is longer than the model allows, a
+                prompt holds nothing but unknown words, or an option does not suit. Nothing has been run then.
+            BundleError: If a tokenizer's file is damaged.
+            ServingError: If the generator is closed, or ONNX Runtime fails.
+        """
+        values, tokens = self._text.encode(texts)
+        answer = self._text.cut_empty(self._predictor.predict(values, options), tokens)
+        target = self._text.target
         return [
-            [
-                Hypothesis(
-                    ids[i, :length].copy(),  # not a view that would keep the whole batch in memory
-                    float(scores[i]),
-                    bool(finished[i]),
-                    None if alignment is None else alignment[i, :length].copy(),
-                )
-                for i, length in enumerate(lengths)
-            ]
-            for ids, lengths, scores, finished, alignment in zip(*columns, alignments, strict=True)
+            [dataclasses.replace(hypothesis, text=target.decode(hypothesis.ids)) for hypothesis in found]
+            for found in _hypotheses(answer)
         ]
 
+    def stream(self, prompt: str | bytes | Sequence[int] | None = None, **options: Any) -> Iterator[GeneratedToken]:
+        """Go on with one prompt, and give each token away as soon as it is chosen.
+
+        The tokens are those that `generate` finds for the prompt alone, by the same options and seed. They are chosen
+        here, from what the graph `step` says: the prompt goes in at once, then token by token. Nothing is computed
+        beyond what is asked for, so whoever has read enough just stops. Texts may be streamed side by side, from
+        several threads too.
+
+        Args:
+            prompt: A text, or ids of one axis without start token; None or an empty one to begin without.
+            **options: Numbers for those of `self.options` that are not to have their default.
+
+        Returns:
+            An iterator of the tokens, up to the end token or to `max_length`.
+
+        Raises:
+            InputError: If prompt or options do not suit, or are too long for the model. Nothing has been run then.
+            BundleError: If the bundle has no graph `step` that gives the logits of the next token, or its graph
+                searches by beams.
+            ServingError: If the generator is closed; from the iterator, also if it is closed meanwhile or ONNX Runtime
+                fails.
+        """
+        spec = self.bundle.graph(self._graph)
+        choice = TokenChoice.of_graph(spec, check_options(options, spec.options), f"graphs.{self._graph}")
+        streams = self._token_streams()
+        if isinstance(prompt, (str, bytes)):
+            name = spec.inputs[0].name
+            values, tokens = self._text.encode([prompt], limits={})  # those of the graph `step` count here
+            prompt = values[name][0] if tokens[name][0] else None
+        ids = streams.check_prompt([] if prompt is None else prompt, choice)
+        tokens = streams.run(ids, choice)
+        return tokens if self._text.target is None else _with_text(tokens, self._text.target, ids)
+
+    def _token_streams(self) -> TokenStreams:
+        with self._lock:
+            if self._closed:
+                raise ServingError(f"The generator of {self.bundle.path} is closed. Make a new one.")
+            if self._streams is None:
+                self._streams = TokenStreams(self.bundle, **self._settings)
+            return self._streams
+
     def close(self):
-        """Free the graph and its threads; `generate` is refused from now on."""
+        """Free the graphs and their threads; `generate` is refused from now on, and texts being streamed end so too."""
         self._predictor.close()
+        with self._lock:
+            self._closed = True
+            if self._streams is not None:
+                self._streams.close()
 
     def __enter__(self) -> Self:
         return self
@@ -128,3 +214,29 @@ class Generator:
         options = "".join(f", {option.name}={option.default}" for option in self.options)
         how = " ".join(f"{name}={value}" for name, value in self.decoding.items())
         return f"<Generator {self.bundle.manifest.name!r} ({takes}{options}){' ' + how if how else ''}>"
+
+
+def _hypotheses(answer: dict[str, Any]) -> list[list[Hypothesis]]:
+    """The outputs of the graph, taken apart by source and rank."""
+    columns = [answer[name] for name in _OUTPUTS]
+    alignments = answer.get("alignments", [None] * len(answer["ids"]))
+    return [
+        [
+            Hypothesis(
+                ids[i, :length].copy(),  # not a view that would keep the whole batch in memory
+                float(scores[i]),
+                bool(finished[i]),
+                None if alignment is None else alignment[i, :length].copy(),
+            )
+            for i, length in enumerate(lengths)
+        ]
+        for ids, lengths, scores, finished, alignment in zip(*columns, alignments, strict=True)
+    ]
+
+
+def _with_text(tokens: Iterator[GeneratedToken], tokenizer: Tokenizer, prompt: np.ndarray) -> Iterator[GeneratedToken]:
+    """The tokens with what each adds to the text of the prompt and the tokens before."""
+    begun = bool(np.isin(prompt, (tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id), invert=True).any())
+    tokens, again = itertools.tee(tokens)
+    for token, text in zip(tokens, tokenizer.pieces((token.id for token in again), begun), strict=True):
+        yield dataclasses.replace(token, text=text)

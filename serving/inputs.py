@@ -121,8 +121,9 @@ def cast(array: np.ndarray, spec: TensorSpec, received: Describe = describe) -> 
     kind = array.dtype.kind
     if kind in "USTO":
         mend = (
-            "The graph takes numbers: look strings up in the vocabulary the model was trained with (see the bundle's "
-            "metadata), and use one number type throughout."
+            "The graph takes numbers, of one type throughout. Texts go into Predictor.predict_text or "
+            "Generator.generate_text if the bundle has a tokenizer; without one, look strings up in the vocabulary the "
+            "model was trained with."
         )
         refuse(spec, "strings or mixed objects are no numbers", received(array), mend)
     if kind not in "biuf":

@@ -14,6 +14,8 @@ from keras_seq.serving.options import check_options
 from keras_seq.serving.ragged import predict_rows, row_dim
 from keras_seq.serving.session import Session
 from keras_seq.serving.tensor_spec import TensorSpec
+from keras_seq.serving.text.bundle_text import BundleText
+from keras_seq.serving.text.tokenizer import Tokenizer
 
 
 class Predictor:
@@ -40,6 +42,9 @@ class Predictor:
         with Predictor("out/dates", graph="generate") as predictor:
             answer = predictor.predict([[4, 8, 15], [16, 23]], options={"max_length": 20})
             answer["ids"][1]  # (hypotheses, target) of the second row; `Generator` takes such answers apart
+        with Predictor("out/pos") as predictor:  # exported with `tokenizer=` and `labels=`
+            answer = predictor.predict_text(["The dog barks.", "It rains."])
+            print(answer["tokens"], answer["tags.labels"])
         ```
     """
 
@@ -54,6 +59,7 @@ class Predictor:
         self._bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         if self._bundle.graph(graph).states:
             raise BundleError(f"Graph {graph!r} of {self._bundle.path} carries states: run it with `Stream`.")
+        self._text = BundleText(self._bundle, graph)
         self._session = Session(self._bundle, graph, num_threads=num_threads, providers=providers)
 
     @property
@@ -75,6 +81,20 @@ class Predictor:
     def options(self) -> tuple[OptionSpec, ...]:
         """What `predict` takes as `options`, with the defaults; empty for most graphs."""
         return self._session.spec.options
+
+    @property
+    def tokenizers(self) -> dict[str, Tokenizer]:
+        """Input name to the tokenizer of its texts; empty for a bundle that was exported without.
+
+        Raises:
+            BundleError: If a tokenizer's file is damaged.
+        """
+        return self._text.tokenizers
+
+    @property
+    def labels(self) -> dict[str, list[str]]:
+        """Output name to what the entries of its last axis stand for, for the outputs where the bundle says it."""
+        return self._text.labels
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -118,6 +138,33 @@ class Predictor:
         for spec in self.inputs:
             check_limits(feeds[spec.name].shape, spec, self._session.spec.limits)
         return self._session.run({**feeds, **settings})
+
+    def predict_text(self, texts: Any, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run a batch of texts: tokenizers of the bundle make ids of them, and labels of what comes out.
+
+        Args:
+            texts: A list of texts (strings, or bytes of UTF-8). With several inputs a dict: input name to a list of
+                texts, or, for an input without tokenizer, to what `predict` takes.
+            options: As in `predict`.
+
+        Returns:
+            What `predict` gives for the ids: outputs with a `time` dimension as lists, each as long as its text has
+            ids. Besides, `"tokens"`: the tokens of each text as they were read, unknown ones too, start and end among
+            them where the tokenizer adds them (with several texts a row, or an output of that name,
+            `"<input>.tokens"`); and `"<output>.labels"`, the likeliest label of each step, or of each text, for
+            outputs that have some.
+
+        Raises:
+            InputError: If the bundle has no tokenizer, a name is wrong, something is no text, a text is longer than
+                the model allows, or `predict` refuses what was given. Nothing has been run then.
+            BundleError: If a tokenizer's file is damaged.
+            ServingError: If the predictor is closed, or ONNX Runtime fails.
+        """
+        values, tokens = self._text.encode(texts)
+        answers = self._text.cut_empty(self.predict(values, options), tokens)
+        alone = len(tokens) == 1 and "tokens" not in answers
+        named = {"tokens" if alone else f"{name}.tokens": rows for name, rows in tokens.items()}
+        return {**answers, **named, **self._text.label(answers)}
 
     def _generates(self) -> str:
         """A hint for who runs the model of an encoder-decoder and wants hypotheses."""
