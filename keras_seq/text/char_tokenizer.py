@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_seq.text.code_points import code_points
-from keras_seq.text.inputs import import_for_text, text_tensor
+from keras_seq.text.inputs import text_tensor
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.vocabulary import SPECIAL_TOKENS, UNKNOWN_ID
 
@@ -100,14 +100,16 @@ class CharTokenizer(Tokenizer):
         Returns:
             `(batch, None)` strings, lower-cased if the tokenizer does that.
         """
-        tf = import_for_text("tensorflow")
+        import tensorflow as tf
+
         with tf.device("CPU:0"):
             points = code_points(text_tensor(texts), self.rules.get("lower", ()))
             characters = tf.strings.unicode_encode(points.flat_values[:, tf.newaxis], "UTF-8")
             return points.with_flat_values(characters)
 
     def _token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        tf = import_for_text("tensorflow")
+        import tensorflow as tf
+
         points = code_points(texts, self.rules.get("lower", ()))
         known = {ord(token): index for index, token in enumerate(self.vocabulary) if len(token) == 1}
         if not known:

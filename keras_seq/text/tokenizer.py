@@ -11,7 +11,8 @@ import keras
 from keras.src import backend
 
 from keras_seq.text import tokenizer_file
-from keras_seq.text.inputs import check_count, check_flag, id_rows, import_for_text, reject_text_alone, text_tensor
+from keras_seq.text.checks import check_count, check_flag, reject_text_alone, require_for_text
+from keras_seq.text.inputs import text_tensor
 from keras_seq.text.rules import check_rules, default_rules
 from keras_seq.text.vocabulary import (
     END_ID,
@@ -20,10 +21,11 @@ from keras_seq.text.vocabulary import (
     START_ID,
     UNKNOWN_ID,
     batches_of_lines,
-    by_count,
     check_vocabulary,
     count_tokens,
+    most_frequent,
 )
+from keras_seq.text.writing import python_text_of_ids, text_of_ids
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -80,6 +82,7 @@ class Tokenizer(keras.layers.Layer):
         name: str | None = None,
         **kwargs: Any,
     ):
+        require_for_text("tensorflow")
         super().__init__(name=name, **{"dtype": "int32", **kwargs})
         if self.compute_dtype != "int32":
             raise ValueError(f"A tokenizer gives ids of dtype int32. Received: dtype={self.compute_dtype!r}.")
@@ -115,9 +118,16 @@ class Tokenizer(keras.layers.Layer):
         """The rules that these settings need."""
         return ["lower"] if self.lowercase else []
 
-    def _spelled(self, token: str, first: bool) -> str:
-        """How a token is written into a text, at its beginning or behind another."""
+    def _spelled(self, token: str) -> str:
+        """How a token is written behind another."""
         return token
+
+    def _spelled_first(self, token: str) -> str:
+        """How a token is written where nothing is before it."""
+        return token
+
+    def _spellings(self) -> tuple[list[str], list[str]]:
+        return [self._spelled_first(token) for token in self.vocabulary], [*map(self._spelled, self.vocabulary)]
 
     @property
     def rules(self) -> dict[str, list[list[int]]]:
@@ -169,7 +179,8 @@ class Tokenizer(keras.layers.Layer):
 
     def call(self, texts: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
         """Encodes texts; see the class."""
-        tf = import_for_text("tensorflow")
+        import tensorflow as tf
+
         alone = texts.shape.rank == 0
         ids = self._encoded(texts[tf.newaxis] if alone else texts, self.add_start, self.add_end)
         if self.ragged:
@@ -198,7 +209,8 @@ class Tokenizer(keras.layers.Layer):
             return None
         if isinstance(texts, keras.KerasTensor):
             return keras.KerasTensor((*texts.shape, None), dtype="bool")
-        tf = import_for_text("tensorflow")
+        import tensorflow as tf
+
         return tf.not_equal(self.call(text_tensor(texts)), PAD_ID)
 
     def to_text(self, ids: Any) -> tf.Tensor:
@@ -216,22 +228,7 @@ class Tokenizer(keras.layers.Layer):
         Raises:
             tf.errors.InvalidArgumentError: If an id is not in the vocabulary.
         """
-        tf = import_for_text("tensorflow")
-        ids = tf.cast(ids.to_tensor(PAD_ID) if isinstance(ids, tf.RaggedTensor) else ids, tf.int32)
-        with tf.device("CPU:0"):
-            valid = tf.debugging.assert_equal(
-                tf.reduce_all((ids >= 0) & (ids < self.vocabulary_size)),
-                True,
-                message=f"`ids` must be in the vocabulary, from 0 to {self.vocabulary_size - 1}.",
-            )
-            with tf.control_dependencies([valid] if valid is not None else []):
-                ended = tf.cumsum(tf.cast(tf.equal(ids, END_ID), tf.int32), axis=-1) > 0
-            written = ~(ended | tf.equal(ids, PAD_ID) | tf.equal(ids, START_ID))
-            first = written & tf.equal(tf.cumsum(tf.cast(written, tf.int32), axis=-1), 1)
-            later = tf.gather([self._spelled(token, first=False) for token in self.vocabulary], ids)
-            front = tf.gather([self._spelled(token, first=True) for token in self.vocabulary], ids)
-            pieces = tf.where(first, front, tf.where(written, later, ""))
-            return tf.strings.reduce_join(pieces, axis=-1)
+        return text_of_ids(ids, *self._spellings())
 
     def encode(
         self, texts: str | Sequence[str], add_start: bool | None = None, add_end: bool | None = None
@@ -266,13 +263,7 @@ class Tokenizer(keras.layers.Layer):
         Raises:
             ValueError: If an id is not in the vocabulary.
         """
-        rows, alone = id_rows(ids, self.vocabulary_size)
-        texts = []
-        for row in rows:
-            row = row[: row.index(END_ID)] if END_ID in row else row
-            tokens = [self.vocabulary[token] for token in row if token not in (PAD_ID, START_ID)]
-            texts.append("".join(self._spelled(token, first=index == 0) for index, token in enumerate(tokens)))
-        return texts[0] if alone else texts
+        return python_text_of_ids(ids, *self._spellings())
 
     def to_dict(self) -> dict[str, Any]:
         """What `tokenizer.json` holds: plain data, enough for any program to encode as this tokenizer does."""
@@ -363,16 +354,7 @@ class Tokenizer(keras.layers.Layer):
             max_size = check_count("max_size", max_size, least=len(SPECIAL_TOKENS) + 1)
         counter = cls(SPECIAL_TOKENS, **settings)
         batches = (counter.split(batch).flat_values.numpy() for batch in batches_of_lines(lines))
-        counts = by_count(count_tokens(batches, max_distinct))
-        tokens = [token.decode() for token, count in counts if count >= min_count]
-        tokens = [token for token in tokens if token not in SPECIAL_TOKENS]
-        if not tokens:
-            raise ValueError(
-                f"`lines` must hold tokens to make a vocabulary of. Received: {len(counts)} different tokens, none of "
-                f"which comes {min_count} times or more."
-            )
-        size = None if max_size is None else max_size - len(SPECIAL_TOKENS)
-        return cls([*SPECIAL_TOKENS, *tokens[:size]], **settings)
+        return cls(most_frequent(count_tokens(batches, max_distinct), max_size, min_count), **settings)
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs: the vocabulary and the rules are in it."""
@@ -395,7 +377,8 @@ class Tokenizer(keras.layers.Layer):
 
     def _encoded(self, texts: tf.Tensor, add_start: bool, add_end: bool) -> tf.RaggedTensor:
         """The ids of texts `(batch,)`, with the special ones: `(batch, None)`, int32."""
-        tf = import_for_text("tensorflow")
+        import tensorflow as tf
+
         room = self._room(add_start, add_end)
         with tf.device("CPU:0"):
             ids = self._token_ids(texts)

@@ -77,6 +77,30 @@ def count_tokens(batches: Iterable[Sequence[bytes]], max_distinct: int) -> Count
     return counts
 
 
+def most_frequent(counts: Counter[bytes], max_size: int | None = None, min_count: int = 1) -> tuple[str, ...]:
+    """Makes a vocabulary of counts.
+
+    Args:
+        counts: How often each token comes.
+        max_size: How large the vocabulary may be, special tokens counted; `None` is no limit.
+        min_count: How often a token must come.
+
+    Returns:
+        The special tokens, and then the most frequent ones; among equals in the order of their code points.
+
+    Raises:
+        ValueError: If no token comes often enough.
+    """
+    special = {token.encode() for token in SPECIAL_TOKENS}
+    tokens = [token.decode() for token, count in by_count(counts) if count >= min_count and token not in special]
+    if not tokens:
+        raise ValueError(
+            f"`lines` must hold tokens to make a vocabulary of. Received: {len(counts)} different tokens, of which none "
+            f"comes {min_count} times or more."
+        )
+    return (*SPECIAL_TOKENS, *tokens)[:max_size]
+
+
 def by_count(counts: Counter[bytes]) -> list[tuple[bytes, int]]:
     """Tokens and counts, the most frequent first; among equals in the order of their code points."""
     # UTF-8 has the order of the code points it spells.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from keras_seq.text.checks import check_choice
 from keras_seq.text.code_points import split_words
-from keras_seq.text.inputs import check_choice, import_for_text, text_tensor
+from keras_seq.text.inputs import text_tensor
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.vocabulary import UNKNOWN_ID
 
@@ -102,7 +103,8 @@ class WordTokenizer(Tokenizer):
             name=name,
             **kwargs,
         )
-        tf = import_for_text("tensorflow")
+        import tensorflow as tf
+
         # The special tokens are left out, so that no text can forge them; an empty table is not allowed.
         words = list(self.vocabulary[UNKNOWN_ID:])
         ids = range(UNKNOWN_ID, self.vocabulary_size)
@@ -119,7 +121,8 @@ class WordTokenizer(Tokenizer):
         Returns:
             `(batch, None)` strings, lower-cased if the tokenizer does that. An unknown word is what the text has.
         """
-        tf = import_for_text("tensorflow")
+        import tensorflow as tf
+
         with tf.device("CPU:0"):
             return self._words(text_tensor(texts))
 
@@ -138,8 +141,8 @@ class WordTokenizer(Tokenizer):
     def _rule_names(self) -> list[str]:
         return ["whitespace", *(["punctuation"] if self.punctuation != "keep" else []), *super()._rule_names()]
 
-    def _spelled(self, token: str, first: bool) -> str:
-        return token if first else f" {token}"
+    def _spelled(self, token: str) -> str:
+        return f" {token}"
 
     def _settings(self) -> dict[str, Any]:
         return {**super()._settings(), "split": self.split_rule, "punctuation": self.punctuation}
