@@ -6,10 +6,10 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -138,14 +138,32 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     Raises:
         CommandError: It cannot be written.
     """
+    if path.suffix == ".npz":
+        _write_whole(path, lambda file: np.savez(file, **_flat(arrays)))
+    else:
+        write_json(path, as_lists(arrays))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON to a file, whole or not at all.
+
+    Args:
+        path: The file.
+        value: Strings, finite numbers, booleans, None, lists and dicts.
+
+    Raises:
+        CommandError: It cannot be written.
+    """
+    data = (json.dumps(value, allow_nan=False) + "\n").encode()
+    _write_whole(path, lambda file: file.write(data))
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], Any]) -> None:
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", suffix=path.suffix, dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                if path.suffix == ".npz":
-                    np.savez(file, **_flat(arrays))
-                else:
-                    file.write((json.dumps(as_lists(arrays), allow_nan=False) + "\n").encode())
+                write(file)
             os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes it private
             os.replace(temporary, path)
         except BaseException:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_seq.cli.output import print_line, print_table, size_text
+from keras_seq.serving.errors import BundleError
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.manifest import Manifest
 
@@ -31,6 +32,12 @@ def print_manifest(path: Path, manifest: Manifest) -> None:
         print_line(f"  SavedModel with the signatures {', '.join(manifest.saved_model['signatures'])}")
     for name, graph in manifest.graphs.items():
         _print_graph(name, graph)
+    if manifest.tokenizers:
+        rows = [[name, *_tokenizer(path / spec.file), spec.file] for name, spec in manifest.tokenizers.items()]
+        print_table("tokenizers", ["of", "kind", "tokens", "settings", "file"], rows, right=["tokens"])
+    if manifest.labels:
+        rows = [[name, len(labels), _short(", ".join(labels))] for name, labels in manifest.labels.items()]
+        print_table("labels", ["output", "count", "labels"], rows, right=["count"])
     if manifest.layers:
         rows = [[row["name"], row["class"], row["lowering"], row.get("reason") or ""] for row in manifest.layers]
         print_table("layers that run along time", ["layer", "class", "exported as", "why"], rows)
@@ -75,6 +82,9 @@ def _print_graph(name: str, graph: GraphSpec) -> None:
         remarks += [f"{dim} up to {graph.limits[dim]}{in_all}" for dim in spec.shape if dim in graph.limits]
         rows.append(["input", spec.name, str(spec), ", ".join(remarks)])
     rows += [["output", spec.name, str(spec), ""] for spec in graph.outputs]
+    if graph.text is not None:
+        rows += [["input", name, "string (batch,)", f"in place of {ids}"] for name, ids in graph.text.inputs.items()]
+        rows += [["output", name, "string", ""] for name in graph.text.outputs]
     for option in graph.options:
         rows.append(["option", option.name, option.dtype, str(option).partition(", ")[2]])
     for state in graph.states:
@@ -86,6 +96,20 @@ def _print_graph(name: str, graph: GraphSpec) -> None:
     print_line(f"operators: {operators}")
     if graph.decoding:
         print_line(f"decoding: {', '.join(f'{name} {value}' for name, value in graph.decoding.items())}")
+
+
+def _tokenizer(file: Path) -> tuple[str, str, str]:
+    """Kind, size of the vocabulary and settings of a tokenizer, or what is wrong with its file."""
+    from keras_seq.serving.text import load_tokenizer
+
+    try:
+        tokenizer = load_tokenizer(file)
+    except BundleError as error:
+        return "?", "", str(error)
+    kind = type(tokenizer).__name__.removesuffix("Tokenizer")
+    flags = [name.replace("_", " ") for name in ("lowercase", "add_start", "add_end") if getattr(tokenizer, name)]
+    flags += [f"at most {tokenizer.max_length}"] if tokenizer.max_length is not None else []
+    return kind, f"{tokenizer.vocabulary_size:,}", ", ".join(flags)
 
 
 def _short(value: Any, length: int = 100) -> str:

@@ -1,28 +1,54 @@
-"""`keras-seq predict`: runs a bundle on named arrays."""
+"""`keras-seq predict`: runs a bundle on named arrays, or on texts."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from keras_seq.cli.errors import CommandError
-from keras_seq.cli.options import BundlePath, Graph, Json
+from keras_seq.cli.options import BundlePath, Json
 from keras_seq.cli.output import print_json, print_line, print_table
 
 
 def predict(
     bundle: BundlePath,
     input: Annotated[
-        str, typer.Option("--input", "-i", metavar="FILE", help="Arrays by name: .npz or .json; - for stdin.")
-    ] = "-",
+        str | None,
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="FILE",
+            help="Arrays by name: .npz or .json; by default stdin, as is -.",
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Option("--text", "-t", metavar="TEXT", help="A text; may be given several times.", show_default=False),
+    ] = None,
+    text_file: Annotated[
+        str | None,
+        typer.Option("--text-file", metavar="FILE", help="A text a line; - for stdin.", show_default=False),
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Print what a language model goes on with as it comes.")
+    ] = False,
     output: Annotated[
         Path | None,
         typer.Option(
             "--output", "-o", metavar="FILE", help="Write the answer there: .npz or .json.", show_default=False
         ),
     ] = None,
-    graph: Graph = "model",
+    graph: Annotated[
+        str | None,
+        typer.Option(
+            "--graph",
+            metavar="NAME",
+            help="Which of the bundle's graphs; by default model, for texts generate where there is one.",
+            show_default=False,
+        ),
+    ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,20 +63,43 @@ def predict(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Run a graph of a bundle on arrays given by name, with ONNX Runtime and NumPy alone.
+    """Run a graph of a bundle on arrays given by name, or on texts, with ONNX Runtime and NumPy alone.
 
     JSON holds an object, {"words": [[4, 8, 15], [16, 23]]}: nested lists by input name, rows of any length; with one
     input, the list alone will do. In .npz files, rows of different lengths lie end to end under NAME, and their lengths
-    under NAME.lengths. `keras-seq inspect` shows a graph's inputs and options.
+    under NAME.lengths. `keras-seq inspect` shows a graph's inputs and options, and whether the bundle has a tokenizer:
+    then --text and --text-file will do.
     """
-    from keras_seq.cli.arrays import as_lists, check_output_path, read_arrays, read_options, write_arrays
-    from keras_seq.serving import Predictor
+    from keras_seq.cli.arrays import check_output_path, read_options
+    from keras_seq.cli.predict_text import run_stream, run_texts
+    from keras_seq.cli.texts import given_texts
 
     if output is not None:
         check_output_path(output)
+    options = read_options(option or ())
+    if (text or text_file is not None) and input is not None:
+        raise CommandError("--input takes arrays, --text and --text-file take texts. Give one of them.")
+    if stream and output is not None:
+        raise CommandError("--stream prints texts as they come. Leave --output or --stream out.")
+    if stream and input is not None:
+        raise CommandError("--stream goes on with texts, not with arrays. Give --text, or nothing to begin without.")
+    texts = given_texts(text, text_file)
+    if stream:
+        run_stream(bundle, texts or [""], graph or "generate", options, threads, json)
+    elif texts is not None:
+        run_texts(bundle, texts, graph, options, threads, output, json)
+    else:
+        _run_arrays(bundle, input or "-", graph or "model", options, threads, output, json)
+
+
+def _run_arrays(
+    bundle: Path, input: str, graph: str, options: dict[str, Any], threads: int | None, output: Path | None, json: bool
+) -> None:
+    from keras_seq.cli.arrays import as_lists, read_arrays, write_arrays
+    from keras_seq.serving import Predictor
+
     if input == "-" and sys.stdin.isatty():
         raise CommandError("there is nothing to read. Give --input FILE, or pipe JSON into the command.")
-    options = read_options(option or ())
     with Predictor(bundle, graph=graph, num_threads=threads) as predictor:
         answers = predictor.predict(read_arrays(input), options)
         specs = {spec.name: spec for spec in predictor.outputs}
