@@ -9,10 +9,11 @@ from keras.src import backend
 
 from keras_seq.attention.decoder_arguments import check_arguments, check_cells
 from keras_seq.attention.decoder_loop import run_decoder
-from keras_seq.attention.decoder_step import CellDropout, CellWeights, Feedback, State, StepWeights, fold_context
+from keras_seq.attention.decoder_step import Feedback, State, StepWeights, fold_context
 from keras_seq.attention.memory import Memory
 from keras_seq.attention.memory_attention import MemoryAttention
 from keras_seq.recurrent.cell import StepCell, Tensor, gate_matmul
+from keras_seq.recurrent.cell_stack import CellDropout, CellWeights, run_cells
 from keras_seq.recurrent.layer import as_time_mask
 
 
@@ -277,15 +278,18 @@ class AttentionDecoder(keras.layers.Layer):
         Returns:
             The output `(rows, output_size)`, the new state, and the attention scores `(rows, steps)` or `None`.
         """
-        dropout = [CellDropout()] * len(self.cells) if dropout is None else dropout
         scores, fed = None, state.get("attentional")
         if self.attention is not None and self.attend == "before":
             query = state[f"{len(self.cells) - 1}.h"]
             fed, scores = self.attention.attend(query, memory, weights.attention, queries_per_source=queries_per_source)
         if fed is not None:
             kernel = weights.cells[0].kernel
-            projected = projected + (fed if kernel is None else gate_matmul(fed, kernel, dropout[0].inputs))
-        output, new_state = self._run_cells(projected, state, weights.cells, dropout)
+            projected = projected + (
+                fed if kernel is None else gate_matmul(fed, kernel, dropout[0].inputs if dropout else None)
+            )
+        states = [state[name] for name in self.state_names]
+        output, states = run_cells(self.cells, projected, states, weights.cells, dropout)
+        new_state = dict(zip(self.state_names, states, strict=True))
         if self.attends_after:
             context, scores = self.attention.attend(
                 output, memory, weights.attention, queries_per_source=queries_per_source
@@ -294,21 +298,6 @@ class AttentionDecoder(keras.layers.Layer):
             if self.feeds_output:
                 new_state["attentional"] = output
         return output, new_state, scores
-
-    def _run_cells(
-        self, projected: Tensor, state: State, weights: tuple[CellWeights, ...], dropout: Sequence[CellDropout]
-    ) -> tuple[Tensor, State]:
-        output, new_state = None, {}
-        for index, (cell, (kernel, bias, recurrent), masks) in enumerate(
-            zip(self.cells, weights, dropout, strict=True)
-        ):
-            if index > 0:
-                projected = gate_matmul(output, kernel, masks.inputs)
-                projected = projected if bias is None else projected + bias
-            names = [f"{index}.{name}" for name in cell.state_names]
-            output, states = cell.step(projected, [state[name] for name in names], recurrent, masks.recurrent)
-            new_state.update(zip(names, states, strict=True))
-        return output, new_state
 
     def call(
         self,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from keras import ops
 
-from keras_seq.attention.decoder_step import CellDropout, Feedback, State
+from keras_seq.attention.decoder_step import Feedback, State
 from keras_seq.attention.memory import Memory
 from keras_seq.recurrent.cell import Tensor
+from keras_seq.recurrent.cell_stack import CellDropout
 from keras_seq.recurrent.loop import run_loop
 
 if TYPE_CHECKING:

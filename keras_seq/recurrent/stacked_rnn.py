@@ -6,7 +6,8 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-from keras_seq.recurrent.cell import Tensor
+from keras_seq.recurrent.cell import StepCell, Tensor, gate_matmul
+from keras_seq.recurrent.cell_stack import CellWeights, run_cells
 from keras_seq.recurrent.gru import GRU
 from keras_seq.recurrent.kernel_choice import KernelChoice, slowest_kernel
 from keras_seq.recurrent.layer import as_time_mask
@@ -200,6 +201,60 @@ class StackedRNN(keras.layers.Layer):
             split.append(states[:count])
             states = states[count:]
         return split
+
+    @property
+    def cells(self) -> list[Any]:
+        """The cells of the layers, from the first to the last."""
+        return [layer.cell for layer in self.layers]
+
+    def step_weights(self) -> tuple[CellWeights, ...]:
+        """The weights of `step`, read and cast to the compute dtype once for a whole loop.
+
+        Raises:
+            ValueError: for a cell that is not of this library, whose step is unknown.
+        """
+        weights = []
+        for index, cell in enumerate(self.cells):
+            if not isinstance(cell, StepCell):
+                raise ValueError(
+                    f'Layer "{self.name}" can be stepped through with cells of this library alone. '
+                    f"Received: {type(cell).__name__}"
+                )
+            recurrent = tuple(self._read(weight) for weight in cell.step_weights())
+            kernel, bias = (None, None) if index == 0 else (self._read(cell.kernel), self._read(cell.input_bias))
+            weights.append(CellWeights(kernel, bias, recurrent))
+        return tuple(weights)
+
+    def project_inputs(self, inputs: Tensor) -> Tensor:
+        """The part of the first cell's step that depends on the inputs alone.
+
+        Args:
+            inputs: `(rows, features)`, `(batch, time, features)`, or a whole table of embeddings `(ids, features)`.
+
+        Returns:
+            The inputs' leading dimensions and `gates * units` features.
+        """
+        cell = self.cells[0]
+        projected = gate_matmul(ops.cast(inputs, self.compute_dtype), self._read(cell.kernel))
+        return projected if cell.input_bias is None else projected + self._read(cell.input_bias)
+
+    def step(
+        self, projected: Tensor, states: Sequence[Tensor], weights: Sequence[CellWeights]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One pure time step, without dropout.
+
+        Args:
+            projected: `(rows, gates * units)`, from `project_inputs`.
+            states: `(rows, units)` each, in the order of `state_names`.
+            weights: what `step_weights` gave.
+
+        Returns:
+            The output `(rows, units)` of the last layer, and the new states.
+        """
+        return run_cells(self.cells, projected, states, weights, residual=self.residual)
+
+    def _read(self, weight: Any) -> Tensor | None:
+        return None if weight is None else ops.cast(ops.convert_to_tensor(weight), self.compute_dtype)
 
     def compute_output_shape(
         self, sequences_shape: tuple[int | None, ...], initial_state_shape: Any = None
