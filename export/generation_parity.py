@@ -98,7 +98,7 @@ def _cases(generation: Generation) -> list[Case]:
                 inputs[spec.name][padding] = spec.pad_value
         cases.append(Case(f"batch {batch}, time {time}", inputs | defaults))
     last = cases[-1].inputs
-    extremes = {"max_length": 1, "alpha": 0.0, "temperature": 0.5, "top_p": 0.5, "seed": 2**31 - 1}
+    extremes = {"max_length": 1, "alpha": 0.0, "temperature": 0.5, "top_p": 0.5, "min_p": 0.3, "seed": 2**31 - 1}
     cases += [
         Case(f"{name}={extremes[name]}", last | {name: np.asarray(extremes[name], default.dtype)})
         for name, default in defaults.items()

@@ -12,6 +12,7 @@ from keras_seq.decoding.length_term import length_term
 from keras_seq.decoding.loop import gather_rows, run_steps
 from keras_seq.decoding.sampling import Sampling
 from keras_seq.decoding.strategy import Strategy
+from keras_seq.decoding.stream_tokens import stream_tokens
 
 __all__ = [
     "BeamSearch",
@@ -29,4 +30,5 @@ __all__ = [
     "length_term",
     "run_steps",
     "sample",
+    "stream_tokens",
 ]

@@ -3,12 +3,13 @@
 from keras import ops
 
 from keras_seq.decoding.beam_search import BeamSearch
+from keras_seq.decoding.decode_step import decode_step, first_tokens
 from keras_seq.decoding.decoding import Decoding
 from keras_seq.decoding.greedy import Greedy
 from keras_seq.decoding.hypotheses import Hypotheses
-from keras_seq.decoding.loop import gather_rows, repeat_rows, run_steps
+from keras_seq.decoding.loop import gather_rows, run_steps
 from keras_seq.decoding.sampling import Sampling
-from keras_seq.decoding.state import check_state, growing_axes, reorder
+from keras_seq.decoding.state import growing_axes
 from keras_seq.decoding.strategy import IMPOSSIBLE, Run, Strategy
 from keras_seq.recurrent.cell import Tensor
 
@@ -45,21 +46,8 @@ def generate(
     records |= {"margins": ("float32", 1)} if with_margins else {}
     growing = growing_axes(decoding.state, decoding.growing)
 
-    def body(step, carried):
-        tokens, state, kept = carried
-        logits, new_state, *alignments = decoding.step(tokens, state)
-        _check_logits(strategy, logits, start_id, end_id)
-        check_state(state, new_state, growing)
-        logits = strategy.allow(ops.cast(logits, "float32"), step, end_id)
-        choice = strategy.choose(step, logits, kept, run)
-        if choice.parents is not None:
-            new_state = (decoding.reorder or reorder)(new_state, choice.parents)
-        record = {"tokens": choice.tokens, **choice.record}
-        if decoding.attends:
-            record["alignments"] = ops.cast(alignments[0], "float32")
-        return (choice.tokens, new_state, choice.kept), record, choice.more
-
-    start = (_first_tokens(decoding, start_id, beams), decoding.state, strategy.start(run))
+    body = decode_step(decoding, strategy, run, start_id, growing)
+    start = (first_tokens(decoding, start_id, beams), decoding.state, strategy.start(run))
     axes = (None, growing, growing_axes(start[2]))
     steps, (_, _, kept), history = run_steps(body, start, strategy.max_length, records, axes)
     hypotheses, ranks = _hypotheses(strategy, run, steps, kept, history)
@@ -130,26 +118,3 @@ def _hypotheses(strategy: Strategy, run: Run, steps: Tensor, kept, history) -> t
         alignments=alignments,
     )
     return results, ranks
-
-
-def _first_tokens(decoding: Decoding, start_id: int, beams: int) -> Tensor:
-    """What is put in for the first step, `(rows,)` int32."""
-    first = decoding.first_tokens
-    if first is None:
-        return ops.full((decoding.batch * beams,), start_id, "int32")
-    if len(first.shape) != 1:
-        raise ValueError(
-            "`first_tokens` of a `Decoding` must have the shape (batch,), an id for each source. "
-            f"Received: shape {tuple(first.shape)}"
-        )
-    return repeat_rows(ops.cast(first, "int32"), beams)
-
-
-def _check_logits(strategy: Strategy, logits: Tensor, start_id: int, end_id: int) -> None:
-    """Checks the logits of a step, and the strategy against the vocabulary that they show."""
-    if len(logits.shape) != 2 or logits.shape[-1] is None:
-        raise ValueError(
-            "the step of a `Decoding` must return logits of shape (rows, vocabulary), with a known vocabulary. "
-            f"Received: logits of shape {tuple(logits.shape)}"
-        )
-    strategy.check(logits.shape[-1], start_id, end_id)

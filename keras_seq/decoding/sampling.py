@@ -24,6 +24,9 @@ class Sampling(Strategy):
         top_k: how many of the likeliest tokens to draw from; `None` for all.
         top_p: draw from the likeliest tokens that together have at least this probability (Holtzman et al. 2020,
             https://arxiv.org/abs/1904.09751), after the temperature and among the `top_k`; `None` for all.
+        min_p: draw from the tokens that are at least this many times as likely as the likeliest (Nguyen et al. 2024,
+            https://arxiv.org/abs/2407.01082), after the temperature: few where the model is sure, many where it is
+            not; `None` for all.
         seed: of the random numbers, at least 0.
         num_samples: how many hypotheses to draw for each source.
         max_length: the most tokens of a hypothesis, the end token counted.
@@ -39,6 +42,7 @@ class Sampling(Strategy):
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+    min_p: float | None = None
     seed: int = 0
     num_samples: int = 1
 
@@ -46,6 +50,7 @@ class Sampling(Strategy):
         **Strategy.options,
         "temperature": Option("float32", 0.01, 100.0),
         "top_p": Option("float32", 0.0, 1.0),
+        "min_p": Option("float32", 0.0, 1.0),
         "seed": Option("int32", 0, 2**31 - 1),
     }
 
@@ -78,9 +83,7 @@ class Sampling(Strategy):
         finished, stream = kept
         log_probs, ids = self._candidates(ops.log_softmax(logits))  # (rows, candidates)
         probs = ops.softmax(log_probs / self.temperature)
-        if self.top_p is not None:
-            before = ops.cumsum(probs, axis=-1) - probs  # of all that are likelier
-            probs = probs * ops.cast(before < ops.maximum(self.top_p, 1e-9), "float32")  # the first always
+        probs, distances = self._bounded(probs)
         ends = ops.cumsum(probs, axis=-1)
         uniform, stream = next_uniform(stream)
         # Just below the sum: rounding must not carry a draw past the last token that has any probability.
@@ -92,9 +95,22 @@ class Sampling(Strategy):
         ended = ops.logical_or(finished, ops.equal(tokens, run.end_id))
         record = {"log_probs": chosen}
         if run.margins:
-            distance = ops.min(ops.abs(ends - drawn), axis=-1)
-            record["margins"] = ops.where(finished, 1.0, distance)
+            closest = [ops.min(ops.abs(values), axis=-1) for values in (ends - drawn, *distances)]
+            record["margins"] = ops.where(finished, 1.0, ops.min(ops.stack(closest), axis=0))
         return Choice(tokens, None, (ended, stream), record, any_open(ended))
+
+    def _bounded(self, probs: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The probabilities without those of tokens not to draw, and how far each token is from each bound."""
+        distances = []
+        allowed = probs
+        if self.top_p is not None:
+            before = ops.cumsum(probs, axis=-1) - probs  # of all that are likelier
+            distances.append(ops.maximum(self.top_p, 1e-9) - before)  # the first always
+            allowed = allowed * ops.cast(distances[-1] > 0, "float32")
+        if self.min_p is not None:
+            distances.append(probs - self.min_p * ops.max(probs, axis=-1, keepdims=True))
+            allowed = allowed * ops.cast(distances[-1] >= 0, "float32")
+        return allowed, distances
 
     def _candidates(self, log_probs: Tensor) -> tuple[Tensor, Tensor | None]:
         """The tokens to draw from, likeliest first where the order counts, and their ids if they are not all."""
