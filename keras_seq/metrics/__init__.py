@@ -1,6 +1,6 @@
 """How good generated sequences are: BLEU, exact matches, edit distances.
 
-Apart from `SequenceAccuracy`, which `fit` uses, they take plain Python sequences and NumPy arrays and need no Keras:
+Apart from the metrics that `fit` uses (`SequenceAccuracy`, `Perplexity`, `BitsPerCharacter`) they take plain Python sequences and NumPy arrays and need no Keras:
 hypotheses of an exported bundle are judged on a machine that has none.
 """
 
@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bleu_score": ["BLEUScore", "bleu"],
         "exact_match": ["sequence_accuracy"],
         "levenshtein": ["edit_distance"],
+        "perplexity_metric": ["BitsPerCharacter", "Perplexity"],
         "sequence_accuracy_metric": ["SequenceAccuracy"],
     },
 )
