@@ -32,9 +32,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "generate",
             "greedy",
             "sample",
+            "stream_tokens",
         ],
-        "metrics": ["SequenceAccuracy"],
-        "models": ["Seq2Seq", "StateBridge", "Transformer", "TransformerLM"],
+        "metrics": ["BitsPerCharacter", "Perplexity", "SequenceAccuracy"],
+        "models": ["LanguageModel", "Seq2Seq", "StateBridge", "Transformer", "TransformerLM"],
         "recurrent": [
             "GRU",
             "LSTM",
@@ -50,7 +51,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_tfa_peephole_weights",
             "portable_kernels",
         ],
-        "training": ["GradientError", "GradientMonitor", "SequenceCrossentropy", "WarmupSchedule"],
+        "training": [
+            "GradientError",
+            "GradientMonitor",
+            "SequenceCrossentropy",
+            "TextWindows",
+            "WarmupSchedule",
+            "text_windows",
+        ],
         "transformer": [
             "FeedForward",
             "LearnedPositionalEncoding",
@@ -73,5 +81,6 @@ register_with_keras(
     "keras_seq.transformer",
     "keras_seq.models",
     "keras_seq.training",
+    "keras_seq.metrics.perplexity_metric",
     "keras_seq.metrics.sequence_accuracy_metric",
 )

@@ -28,7 +28,7 @@ def log_probs(model: Translator, sources: Sequence[np.ndarray], targets: Sequenc
     values = np.zeros(len(sources))
     order = np.argsort([len(source) for source in sources], kind="stable")
     for batch in batches_in_order(order, BATCH):
-        scores = model.score(pad([sources[index] for index in batch]), pad([targets[index] for index in batch]))
+        scores = model.log_prob(pad([sources[index] for index in batch]), pad([targets[index] for index in batch]))
         values[batch] = np.asarray(scores)
     return values
 

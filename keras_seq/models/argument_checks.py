@@ -93,3 +93,32 @@ def check_learned_positions(model: Any, *limits: str) -> None:
             f'position="learned" has a table of positions, whose size {" and ".join(lacking)} must say. Received: '
             f"{', '.join(f'{name}={getattr(model, name)}' for name in limits)}"
         )
+
+
+def vocabulary_size_of(tokenizer: Any, vocabulary_size: int | None, start_id: int, end_id: int) -> int:
+    """The size of a model's vocabulary, which is that of its tokenizer where it has one.
+
+    Args:
+        tokenizer: or `None`.
+        vocabulary_size: as given to the model; `None` for the tokenizer's.
+        start_id: of the model.
+        end_id: of the model.
+
+    Raises:
+        ValueError: if neither says it, or both do and differ; or if the tokenizer starts or ends texts by other ids.
+    """
+    if tokenizer is None:
+        if vocabulary_size is None:
+            raise ValueError("`vocabulary_size` must be given where there is no `tokenizer` to take it from.")
+        return vocabulary_size
+    if vocabulary_size not in (None, tokenizer.vocabulary_size):
+        raise ValueError(
+            f"`vocabulary_size` must be that of the tokenizer, {tokenizer.vocabulary_size}, or left out. "
+            f"Received: vocabulary_size={vocabulary_size}"
+        )
+    if (start_id, end_id) != (tokenizer.start_id, tokenizer.end_id):
+        raise ValueError(
+            f"`start_id` and `end_id` must be those of the tokenizer, {tokenizer.start_id} and {tokenizer.end_id}. "
+            f"Received: start_id={start_id}, end_id={end_id}"
+        )
+    return tokenizer.vocabulary_size

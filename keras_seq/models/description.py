@@ -33,6 +33,21 @@ def describe_transformer(model: Any) -> str:
     return "\n".join(lines)
 
 
+def describe_language_model(model: Any) -> str:
+    """What a `LanguageModel` consists of, a line for each part."""
+    between = "" if model.projection is None else f", projected to {model.features}"
+    tied = ", tied to the embeddings" if model.tie_output else ""
+    lines = [
+        f'{type(model).__name__} "{model.name}": ids of {model.vocabulary_size}',
+        f"  {'embedding':<17} {model.vocabulary_size} × {model.features}",
+        f"  {'rnn':<17} {_layer(model.rnn)}{between}",
+        f"  {'output':<17} {model.vocabulary_size} logits{tied}",
+    ]
+    if model.built:
+        lines.append(f"  {model.count_params():,} weights, computed in {model.compute_dtype}")
+    return "\n".join(lines)
+
+
 def _stack(stack: Any) -> str:
     config = stack.get_config()
     groups = config["num_key_value_heads"]

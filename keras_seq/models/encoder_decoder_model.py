@@ -20,7 +20,7 @@ class EncoderDecoderModel(GeneratingModel):
     max_target_length: int | None = None
     """The longest target; `None` for any length."""
 
-    def score(self, source: Tensor, target: Tensor, per_token: bool = False) -> Tensor:
+    def log_prob(self, source: Tensor, target: Tensor, per_token: bool = False) -> Tensor:
         """The log-probability of targets, log P(y|x), by teacher forcing.
 
         It is the distribution that `generate` searches, in which padding has no probability.

@@ -42,12 +42,30 @@ class GeneratingModel:
         if not hasattr(source, "shape"):
             source = np.asarray(source)
         room = self.room_behind(source.shape[1] if len(source.shape) > 1 else None)
+        strategy = self.settled_strategy(strategy, room, settings)
+        return generate(start_decoding(self, source, strategy), strategy, start_id=self.start_id, end_id=self.end_id)
+
+    def settled_strategy(self, strategy: Strategy | None, room: int | None, settings: dict[str, Any]) -> Strategy:
+        """The strategy of a call, with the settings that it replaces.
+
+        Args:
+            strategy: what was asked for; `None` for the default.
+            room: how many tokens can be generated; `None` for any number.
+            settings: of the strategy, to replace.
+
+        Raises:
+            ValueError: if more tokens are asked for than there is room for.
+        """
         if strategy is None:
-            longest = BeamSearch.max_length if room is None else max(1, min(room, BeamSearch.max_length))
-            strategy = BeamSearch(max_length=longest)
+            default = self.default_strategy()
+            strategy = default if room is None else default.replace(max_length=max(1, min(room, default.max_length)))
         strategy = strategy.replace(**settings)
         self._check_room(strategy.max_length, room)
-        return generate(start_decoding(self, source, strategy), strategy, start_id=self.start_id, end_id=self.end_id)
+        return strategy
+
+    def default_strategy(self) -> Strategy:
+        """How to choose the tokens unless something else is asked for: a beam search."""
+        return BeamSearch()
 
     def room_behind(self, steps: int | None) -> int | None:
         """How many tokens can be generated behind a source of so many steps; `None` for any number."""

@@ -101,7 +101,7 @@ class Seq2Seq(Seq2SeqInference, keras.Model):
     >>> target_in = np.array([[1, 8, 9], [1, 10, 2]])
     >>> model.compile("adam", keras_seq.SequenceCrossentropy(label_smoothing=0.1))
     >>> history = model.fit((source, target_in), target, epochs=1, verbose=0)
-    >>> tuple(model.score(source, target).shape)  # log P(y|x)
+    >>> tuple(model.log_prob(source, target).shape)  # log P(y|x)
     (2,)
     >>> tuple(model.generate(source, num_beams=3, max_length=5).scores.shape)
     (2, 3)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from keras import ops
 
+from keras_seq.attention.known import axis_size
+from keras_seq.decoding.loop import gather_rows
 from keras_seq.models.scheduled_sampling import without_padding
 from keras_seq.recurrent.cell import Tensor
 
@@ -23,6 +25,29 @@ def one_step_late(target: Tensor, start_id: int) -> Tensor:
     """
     start = ops.full((ops.shape(target)[0], 1), start_id, dtype=target.dtype)
     return ops.concatenate([start, target[:, :-1]], axis=1)
+
+
+def last_tokens(prompt: Tensor, lengths: Tensor, start_id: int) -> Tensor:
+    """The last token of each prompt, which the first step of decoding reads; of an empty one the start token.
+
+    Args:
+        prompt: ids `(batch, time)`, padding behind them.
+        lengths: how many tokens each row has, `(batch,)` int32.
+        start_id: the id of the start token.
+
+    Returns:
+        `(batch,)` int32.
+
+    Example:
+    >>> from keras import ops
+    >>> from keras_seq.models.teacher_forcing import last_tokens
+    >>> ops.convert_to_numpy(last_tokens(ops.array([[7, 4, 0], [0, 0, 0]]), ops.array([2, 0]), start_id=1)).tolist()
+    [4, 1]
+    """
+    batch, steps = ops.shape(prompt)[0], axis_size(prompt, 1)
+    whole = ops.concatenate([ops.full((batch, 1), start_id, "int32"), prompt], axis=1)
+    last = ops.arange(batch, dtype="int32") * (steps + 1) + lengths
+    return gather_rows(ops.reshape(whole, (-1,)), last)
 
 
 def target_log_probs(logits: Tensor, target: Tensor, per_token: bool) -> Tensor:

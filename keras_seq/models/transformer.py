@@ -25,7 +25,7 @@ class Transformer(TransformerModel, TransformerInference, keras.Model):
     """From one sequence of ids to another by attention alone (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762).
 
     The model of P(y|x), the product over t of P(y<t> | x, y<1>, …, y<t-1>), like `keras_seq.Seq2Seq`, and used like it:
-    the same `fit`, `generate`, `score` and export. What happens to a batch, with the names of the layers:
+    the same `fit`, `generate`, `log_prob` and export. What happens to a batch, with the names of the layers:
 
         source  → source_embedding × √features → encoder
         target  → target_embedding × √features → decoder, which attends to the encoder's outputs → output → logits
@@ -90,7 +90,7 @@ class Transformer(TransformerModel, TransformerInference, keras.Model):
     >>> target_in = np.array([[1, 8, 9], [1, 10, 2]])
     >>> model.compile("adam", keras_seq.SequenceCrossentropy(label_smoothing=0.1))
     >>> history = model.fit((source, target_in), target, epochs=1, verbose=0)
-    >>> tuple(model.score(source, target).shape)  # log P(y|x)
+    >>> tuple(model.log_prob(source, target).shape)  # log P(y|x)
     (2,)
     >>> tuple(model.generate(source, num_beams=3, max_length=5).scores.shape)
     (2, 3)

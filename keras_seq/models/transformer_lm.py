@@ -8,10 +8,10 @@ import keras
 from keras import ops
 from keras.src.utils.naming import uniquify
 
-from keras_seq.models.argument_checks import check_learned_positions
+from keras_seq.models.argument_checks import check_learned_positions, vocabulary_size_of
 from keras_seq.models.description import describe_transformer
-from keras_seq.models.language_model_inference import LanguageModelInference
 from keras_seq.models.token_projection import TokenProjection
+from keras_seq.models.transformer_lm_decoding import TransformerLMDecoding
 from keras_seq.models.transformer_model import TransformerModel
 from keras_seq.recurrent.cell import Identifier, Tensor
 from keras_seq.transformer.stack import scale_embeddings
@@ -19,7 +19,7 @@ from keras_seq.transformer.transformer_decoder import TransformerDecoder
 
 
 @keras.saving.register_keras_serializable(package="keras_seq")
-class TransformerLM(TransformerModel, LanguageModelInference, keras.Model):
+class TransformerLM(TransformerModel, TransformerLMDecoding, keras.Model):
     """A language model: the decoder of a transformer alone.
 
     Radford et al. 2018, "Improving Language Understanding by Generative Pre-Training". The model of P(y), the product
@@ -37,7 +37,7 @@ class TransformerLM(TransformerModel, LanguageModelInference, keras.Model):
     sublayer, SwiGLU (Touvron et al. 2023, https://arxiv.org/abs/2302.13971).
 
     Args:
-        vocabulary_size: how many ids there are, the padding counted.
+        vocabulary_size: how many ids there are, the padding counted; by default as many as the tokenizer has.
         features: the size of the vectors between the blocks.
         num_heads: how many attention heads share them.
         feed_forward_units: size of the hidden layers of the feed-forward networks.
@@ -54,6 +54,7 @@ class TransformerLM(TransformerModel, LanguageModelInference, keras.Model):
         start_id: the id before the first token.
         end_id: the id behind the last one.
         gradient_checkpointing: see `keras_seq.TransformerEncoder`.
+        tokenizer: of `keras_seq.text`, kept with the model: with it `generate`, `stream` and `log_prob` take texts.
         name: of the model.
         **kwargs: `dtype`, `trainable`.
 
@@ -77,7 +78,7 @@ class TransformerLM(TransformerModel, LanguageModelInference, keras.Model):
     >>> ids_in = np.array([[1, 8, 9, 5], [1, 10, 6, 2]])
     >>> model.compile("adam", keras_seq.SequenceCrossentropy())
     >>> history = model.fit(ids_in, ids, epochs=1, verbose=0)
-    >>> tuple(model.score(ids).shape)  # log P(y)
+    >>> tuple(model.log_prob(ids).shape)  # log P(y)
     (2,)
     >>> prompts = [[8, 9], [10, 0]]
     >>> tuple(model.generate(prompts, keras_seq.Sampling(max_length=3, num_samples=5)).scores.shape)
@@ -101,11 +102,12 @@ class TransformerLM(TransformerModel, LanguageModelInference, keras.Model):
         "end_id",
         "gradient_checkpointing",
     )
+    layer_arguments: ClassVar[tuple[str, ...]] = ("tokenizer",)
 
     def __init__(
         self,
         *,
-        vocabulary_size: int,
+        vocabulary_size: int | None = None,
         features: int = 512,
         num_heads: int = 8,
         feed_forward_units: int = 2048,
@@ -121,11 +123,13 @@ class TransformerLM(TransformerModel, LanguageModelInference, keras.Model):
         start_id: int = 1,
         end_id: int = 2,
         gradient_checkpointing: bool = False,
+        tokenizer: Any = None,
         name: str | None = None,
         **kwargs: Any,
     ):
         super().__init__(name=name or uniquify("transformer_lm"), **kwargs)
-        self.vocabulary_size = vocabulary_size
+        self.tokenizer = tokenizer
+        self.vocabulary_size = vocabulary_size_of(tokenizer, vocabulary_size, start_id, end_id)
         self.features = features
         self.num_heads = num_heads
         self.feed_forward_units = feed_forward_units
@@ -143,11 +147,13 @@ class TransformerLM(TransformerModel, LanguageModelInference, keras.Model):
         self.gradient_checkpointing = gradient_checkpointing
         self.check_arguments("num_layers", vocabulary="vocabulary_size", optional=("max_length",))
         check_learned_positions(self, "max_length")
-        self.embedding = self.token_embedding(vocabulary_size, "embedding")
+        self.embedding = self.token_embedding(self.vocabulary_size, "embedding")
         self.decoder = TransformerDecoder(
             num_layers, cross_attention=False, name="decoder", **self.stack_arguments(max_length)
         )
-        self.output_projection = TokenProjection(vocabulary_size, tie_output, dtype=self.dtype_policy, name="output")
+        self.output_projection = TokenProjection(
+            self.vocabulary_size, tie_output, dtype=self.dtype_policy, name="output"
+        )
 
     def build(self, ids_shape: Any = None) -> None:
         """Makes the weights, which no shape of the ids matters to."""

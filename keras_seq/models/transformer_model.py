@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any
 
 import keras
 from keras import ops
 
 from keras_seq.models.argument_checks import check_dropout, check_heads, check_sizes, check_start_and_end
+from keras_seq.models.configured_model import ConfiguredModel
 from keras_seq.recurrent.cell import Tensor
 
 
-class TransformerModel:
-    """Mixin over a Keras model whose constructor keeps every argument under its own name."""
-
-    arguments: ClassVar[tuple[str, ...]]
-    """Names of the constructor's arguments, but for `name`, `dtype`, `trainable` and `activation`."""
+class TransformerModel(ConfiguredModel):
+    """Mixin over a Keras model, with `activation` among its constructor's arguments."""
 
     def check_arguments(self, *sizes: str, vocabulary: str, optional: tuple[str, ...]) -> None:
         """Checks the arguments that both have.
@@ -68,24 +66,4 @@ class TransformerModel:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
-        return {
-            "name": self.name,
-            "trainable": self.trainable,
-            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-            **{name: getattr(self, name) for name in self.arguments},
-            "activation": self.decoder.get_config()["activation"],
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Self:
-        """Makes the model from what `get_config` gave."""
-        return cls(**config)
-
-    def get_build_config(self) -> dict[str, Any]:
-        """What `build_from_config` needs: whether there are weights."""
-        return {"built": self.built}
-
-    def build_from_config(self, config: dict[str, Any] | None) -> None:
-        """Makes the weights as `build` did."""
-        if config and config["built"]:
-            self.build()
+        return {**super().get_config(), "activation": self.decoder.get_config()["activation"]}

@@ -14,7 +14,7 @@ DEV = [Judged("the dog eats", ("der Hund frisst", "der Hund frisst sehr")), Judg
 class Scorer:
     """A model to which every target is as improbable as the sum of its ids says, whatever the source."""
 
-    def score(self, source, target):
+    def log_prob(self, source, target):
         assert source.shape[0] == target.shape[0]
         return -np.asarray(target, "float32").sum(axis=1) / 10
 

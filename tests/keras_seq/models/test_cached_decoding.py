@@ -43,7 +43,7 @@ def test_a_transformer_finds_what_a_plain_search_finds(kind, beams):
         expected = plain_beam_search(model, beams, MAX_LENGTH, ALPHA if beams > 1 else 0, source=source[row])
         assert sequences(found, row) == [tokens for _, tokens in expected]
         np.testing.assert_allclose(numpy(found.scores)[row], [score for score, _ in expected], rtol=1e-4)
-        scored = model.score(np.repeat(source[row : row + 1], beams, axis=0), found.ids[row])
+        scored = model.log_prob(np.repeat(source[row : row + 1], beams, axis=0), found.ids[row])
         np.testing.assert_allclose(numpy(scored), numpy(found.log_probs)[row], rtol=1e-4)
 
 
@@ -122,7 +122,7 @@ def test_without_a_prompt_a_language_model_writes_from_the_start():
     found = model.generate(strategy=strategy)
     expected = plain_beam_search(model, 3, MAX_LENGTH, ALPHA)
     assert sequences(found, 0) == [tokens for _, tokens in expected]
-    np.testing.assert_allclose(numpy(model.score(found.ids[0])), numpy(found.log_probs)[0], rtol=1e-4)
+    np.testing.assert_allclose(numpy(model.log_prob(found.ids[0])), numpy(found.log_probs)[0], rtol=1e-4)
     for prompt in (np.zeros((1, 0), "int32"), np.zeros((1, 3), "int32")):
         assert sequences(model.generate(prompt, strategy), 0) == sequences(found, 0)
 

@@ -94,8 +94,8 @@ def test_the_score_is_the_sum_of_the_log_probabilities_of_the_tokens(kind):
     logits = numpy(model((source, one_late(target))))
     logits[..., 0] = -1e9
     expected = np.take_along_axis(log_softmax(logits), target[..., None], axis=-1)[..., 0] * (target != 0)
-    np.testing.assert_allclose(numpy(model.score(source, target, per_token=True)), expected, atol=1e-5)
-    np.testing.assert_allclose(numpy(model.score(source, target)), expected.sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(numpy(model.log_prob(source, target, per_token=True)), expected, atol=1e-5)
+    np.testing.assert_allclose(numpy(model.log_prob(source, target)), expected.sum(axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize("strategy", [keras_seq.Greedy(), keras_seq.BeamSearch(num_beams=3), None], ids=str)
@@ -105,7 +105,7 @@ def test_what_is_generated_has_the_log_probability_that_it_is_scored_with(strate
     best = keras.ops.convert_to_numpy(hypotheses.ids[:, 0])
     assert best.shape[1] <= 7
     assert (best > 0).any()
-    np.testing.assert_allclose(numpy(model.score(source, best)), numpy(hypotheses.log_probs[:, 0]), rtol=1e-4)
+    np.testing.assert_allclose(numpy(model.log_prob(source, best)), numpy(hypotheses.log_probs[:, 0]), rtol=1e-4)
     assert hypotheses.alignments.shape == (*hypotheses.ids.shape, TIME)
 
 
@@ -113,12 +113,12 @@ def test_what_is_generated_has_the_log_probability_that_it_is_scored_with(strate
 def test_padding_behind_a_source_changes_nothing(kind):
     model, source, target = trained(kind)
     longer = np.pad(source, [(0, 0), (0, 2)] + [(0, 0)] * (source.ndim - 2))
-    expected = numpy(model.score(source, target))
-    np.testing.assert_allclose(numpy(model.score(longer, np.pad(target, ((0, 0), (0, 2))))), expected, atol=2e-5)
+    expected = numpy(model.log_prob(source, target))
+    np.testing.assert_allclose(numpy(model.log_prob(longer, np.pad(target, ((0, 0), (0, 2))))), expected, atol=2e-5)
     lengths = (source if source.ndim == 2 else source.max(-1)).astype(bool).sum(1)
     for row in range(3):
         alone = source[row : row + 1, : lengths[row]]
-        np.testing.assert_allclose(numpy(model.score(alone, target[row : row + 1])), expected[row], atol=2e-5)
+        np.testing.assert_allclose(numpy(model.log_prob(alone, target[row : row + 1])), expected[row], atol=2e-5)
 
 
 def test_encode_gives_the_memory_and_the_states_to_start_from():
@@ -158,7 +158,7 @@ def test_an_encoder_may_be_a_functional_model():
         embedding_dim=DIM,
     )
     source, target = data("plain")
-    assert tuple(model.score(source, target).shape) == (ROWS,)
+    assert tuple(model.log_prob(source, target).shape) == (ROWS,)
 
 
 @pytest.mark.parametrize("kind", ["bidirectional", "plain", "one to many", "features"])
@@ -189,9 +189,9 @@ def test_an_exporter_is_told_names_limits_and_vocabularies():
 def test_a_tied_output_has_no_kernel_of_its_own():
     model, source, target = trained("stacked, tied")
     assert [weight.path.rpartition("/")[2] for weight in model.output_projection.weights] == ["bias"]
-    before = numpy(model.score(source, target))
+    before = numpy(model.log_prob(source, target))
     model.target_embedding.embeddings.assign(2 * model.target_embedding.embeddings)
-    assert (numpy(model.score(source, target)) != before).all()
+    assert (numpy(model.log_prob(source, target)) != before).all()
 
 
 @pytest.mark.parametrize("kind", ["stacked, tied", "one to many", "features", "sampling, dropout"])
@@ -204,7 +204,7 @@ def test_config_and_weights_go_round(kind):
     unbuilt.build([source.shape, target.shape])
     for other in (copy, unbuilt):
         other.set_weights(model.get_weights())
-        np.testing.assert_array_equal(numpy(other.score(source, target)), numpy(model.score(source, target)))
+        np.testing.assert_array_equal(numpy(other.log_prob(source, target)), numpy(model.log_prob(source, target)))
 
 
 SAVED_MODEL_TEST = """
@@ -216,7 +216,7 @@ data = np.load(sys.argv[2])
 outputs = {}
 for number in range(2):
     model = keras.saving.load_model(f"{sys.argv[1]}/{number}.keras")
-    outputs[f"{number}"] = model.score(data[f"source_{number}"], data["target"])
+    outputs[f"{number}"] = model.log_prob(data[f"source_{number}"], data["target"])
     assert model.loss.label_smoothing == 0.1
 np.savez(sys.argv[3], **outputs)
 """
@@ -228,7 +228,7 @@ def test_a_saved_model_is_read_in_a_fresh_process_by_importing_keras_seq(tmp_pat
         model, source, target = trained(kind)
         model.compile("adam", keras_seq.SequenceCrossentropy(0.1))
         model.save(tmp_path / f"{number}.keras")
-        expected[f"{number}"] = numpy(model.score(source, target))
+        expected[f"{number}"] = numpy(model.log_prob(source, target))
         arrays |= {f"source_{number}": source, "target": target}
     np.savez(tmp_path / "data.npz", **arrays)
     command = [

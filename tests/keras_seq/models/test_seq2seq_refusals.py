@@ -97,7 +97,7 @@ def test_source_ids_outside_the_vocabulary_are_refused_wherever_they_come_in(ask
     source, target = data("plain")
     model = make("plain")
     source[5, 0] = SOURCE_IDS
-    calls = {"call": lambda: model((source, one_late(target))), "score": lambda: model.score(source, target)}
+    calls = {"call": lambda: model((source, one_late(target))), "score": lambda: model.log_prob(source, target)}
     message = r"`source` must hold ids, whole numbers from 0 \(padding\) to 10 .* Received: 11 at \[5, 0\], 1 such"
     with pytest.raises(ValueError, match=message):
         calls.get(ask, lambda: getattr(model, ask)(source))()
@@ -109,7 +109,7 @@ def test_target_ids_outside_the_vocabulary_are_refused(wrong):
     target = target.astype("float32")
     target[3, 0] = wrong
     with pytest.raises(ValueError, match=rf"`target` must hold ids.*from 0 \(padding\) to 12.*Received: {wrong}.*at"):
-        make("plain").score(source, target)
+        make("plain").log_prob(source, target)
 
 
 def test_sources_longer_than_the_model_takes_are_refused():
@@ -117,7 +117,7 @@ def test_sources_longer_than_the_model_takes_are_refused():
     model = make("bidirectional", max_source_length=4)
     with pytest.raises(ValueError, match=r"`source` must have at most max_source_length=4 steps. Received: 5 steps"):
         model.generate(source)
-    assert model.score(source[:, :4], target).shape == (len(source),)
+    assert model.log_prob(source[:, :4], target).shape == (len(source),)
 
 
 def test_inputs_of_another_rank_are_refused():
@@ -125,7 +125,7 @@ def test_inputs_of_another_rank_are_refused():
     with pytest.raises(ValueError, match=r"`source` must have the shape \(batch, time\). Received: shape \(29,\)"):
         make("plain").generate(source[:, 0])
     with pytest.raises(ValueError, match=r"`target` must have the shape \(batch, target time\).*\(29,\)"):
-        make("plain").score(source, target[:, 0])
+        make("plain").log_prob(source, target[:, 0])
     features, _ = data("features")
     model = make("features")
     model.encode(features)
@@ -144,14 +144,14 @@ def test_an_input_that_is_no_pair_is_refused():
 def test_sources_and_targets_of_different_count_are_refused():
     source, target = data("plain")
     with pytest.raises(ValueError, match="Received rows: source: 29, target: 23"):
-        make("plain").score(source, target[:23])
+        make("plain").log_prob(source, target[:23])
 
 
 def test_a_target_with_padding_before_tokens_cannot_be_scored():
     source, target = data("plain")
     target[7] = [0, 3, 0, 0, 0, 0]
     with pytest.raises(ValueError, match=r"`target` must have its padding, the id 0, behind the tokens.*row 7"):
-        make("plain").score(source, target)
+        make("plain").log_prob(source, target)
 
 
 def test_sampling_cannot_be_switched_on_in_a_model_made_without():

@@ -49,12 +49,12 @@ def test_no_token_changes_what_comes_before_it(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_padding_behind_source_and_target_changes_nothing(kind):
     model, source, target = trained(kind)
-    expected = numpy(model.score(source, target))
+    expected = numpy(model.log_prob(source, target))
     wider = np.pad(source, ((0, 0), (0, 2))), np.pad(target, ((0, 0), (0, 3)))
-    np.testing.assert_allclose(numpy(model.score(*wider)), expected, rtol=1e-5)
+    np.testing.assert_allclose(numpy(model.log_prob(*wider)), expected, rtol=1e-5)
     for row in range(BATCH):
         alone = [array[row : row + 1, : np.count_nonzero(array[row])] for array in (source, target)]
-        np.testing.assert_allclose(numpy(model.score(*alone)), expected[row], rtol=1e-5)
+        np.testing.assert_allclose(numpy(model.log_prob(*alone)), expected[row], rtol=1e-5)
 
 
 def test_a_source_of_padding_alone_gives_numbers():
@@ -67,7 +67,7 @@ def test_the_order_of_the_tokens_counts(kind):
     model, source, target = trained(kind)
     backwards = source.copy()
     backwards[0] = source[0, ::-1]
-    assert abs(numpy(model.score(backwards, target) - model.score(source, target))[0]) > 1e-3
+    assert abs(numpy(model.log_prob(backwards, target) - model.log_prob(source, target))[0]) > 1e-3
 
 
 def test_the_score_is_the_sum_of_the_log_probabilities_of_the_tokens():
@@ -75,8 +75,8 @@ def test_the_score_is_the_sum_of_the_log_probabilities_of_the_tokens():
     logits = numpy(model((source, one_late(target))))
     logits[..., 0] = -1e9
     expected = np.take_along_axis(log_softmax(logits), target[..., None], axis=-1)[..., 0] * (target != 0)
-    np.testing.assert_allclose(numpy(model.score(source, target, per_token=True)), expected, atol=1e-5)
-    np.testing.assert_allclose(numpy(model.score(source, target)), expected.sum(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(numpy(model.log_prob(source, target, per_token=True)), expected, atol=1e-5)
+    np.testing.assert_allclose(numpy(model.log_prob(source, target)), expected.sum(axis=1), rtol=1e-5)
 
 
 def test_embeddings_are_scaled_by_the_root_of_the_features():
@@ -140,7 +140,7 @@ def test_config_and_weights_go_round(kind):
     assert type(copy) is Transformer
     assert copy.get_config() == model.get_config()
     copy.set_weights(model.get_weights())
-    np.testing.assert_array_equal(numpy(copy.score(source, target)), numpy(model.score(source, target)))
+    np.testing.assert_array_equal(numpy(copy.log_prob(source, target)), numpy(model.log_prob(source, target)))
 
 
 SAVED_MODEL_TEST = """
@@ -151,7 +151,7 @@ import keras, numpy as np
 data = np.load(sys.argv[2])
 model, lm = (keras.saving.load_model(f"{sys.argv[1]}/{name}.keras") for name in ("transformer", "lm"))
 assert model.loss.label_smoothing == 0.1
-np.savez(sys.argv[3], transformer=model.score(data["source"], data["target"]), lm=lm.score(data["target"]))
+np.savez(sys.argv[3], transformer=model.log_prob(data["source"], data["target"]), lm=lm.log_prob(data["target"]))
 """
 
 
@@ -168,8 +168,8 @@ def test_saved_models_are_read_in_a_fresh_process_by_importing_keras_seq(tmp_pat
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=pathlib.Path(__file__).parents[3])
     assert done.returncode == 0, done.stderr
     received = np.load(tmp_path / "o.npz")
-    np.testing.assert_allclose(received["transformer"], numpy(model.score(source, target)), rtol=1e-5)
-    np.testing.assert_allclose(received["lm"], numpy(lm.score(target)), rtol=1e-5)
+    np.testing.assert_allclose(received["transformer"], numpy(model.log_prob(source, target)), rtol=1e-5)
+    np.testing.assert_allclose(received["lm"], numpy(lm.log_prob(target)), rtol=1e-5)
 
 
 def test_it_says_what_it_consists_of(capsys):

@@ -54,14 +54,14 @@ def test_embeddings_of_two_vocabularies_cannot_be_shared():
 )
 def test_sources_and_targets_out_of_range(source, target, message):
     model, pair = transformer("learned"), (np.array(source, "int32"), np.array(target, "int32"))
-    for ask in (model, lambda pair: model.score(*pair), lambda pair: model.attention_scores(*pair)):
+    for ask in (model, lambda pair: model.log_prob(*pair), lambda pair: model.attention_scores(*pair)):
         with pytest.raises(ValueError, match=message):
             ask(pair)
 
 
 def test_targets_with_tokens_behind_padding_have_no_score():
     with pytest.raises(ValueError, match=r"`target` must have its padding, the id 0, behind the tokens.*row 0"):
-        transformer().score(sources(), np.array([[3, 0, 2]] * 3, "int32"))
+        transformer().log_prob(sources(), np.array([[3, 0, 2]] * 3, "int32"))
 
 
 def test_ids_and_prompts_out_of_range():

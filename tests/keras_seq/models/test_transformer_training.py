@@ -77,7 +77,7 @@ def test_mixed_precision_trains_and_generates_with_logits_in_float32(dtype):
     exact.set_weights(model.get_weights())
     np.testing.assert_allclose(numpy(logits), numpy(exact((source, one_late(target)))), atol=0.1)
     found = model.generate(source, num_beams=3, max_length=3)
-    np.testing.assert_allclose(numpy(model.score(source, found.ids[:, 0])), numpy(found.log_probs[:, 0]), atol=0.1)
+    np.testing.assert_allclose(numpy(model.log_prob(source, found.ids[:, 0])), numpy(found.log_probs[:, 0]), atol=0.1)
 
 
 @pytest.mark.backend("tensorflow", "jax")
