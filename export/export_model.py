@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,9 +30,15 @@ from keras_seq.export.report import ExportReport
 from keras_seq.export.saved_model import write_saved_model
 from keras_seq.export.signature import model_signature
 from keras_seq.export.streaming import check_streamable
+from keras_seq.export.text.graph_text import GraphText
+from keras_seq.export.text.joining import join_text
+from keras_seq.export.text.string_model import behind_tokenizers
+from keras_seq.export.text.text_parity import verify_text
+from keras_seq.export.text.text_plan import text_plan
 from keras_seq.export.tracing import find_states, keras_runner, model_endpoints, output_specs
 from keras_seq.export.verification import verify_folder
 from keras_seq.serving.bundle import MANIFEST_FILE, GraphSpec, Manifest, StateSpec
+from keras_seq.text.tokenizer import Tokenizer
 
 __all__ = ["FORMATS", "export_model"]
 
@@ -54,6 +60,8 @@ def export_model(
     min_onnxruntime: str = "1.17",
     input_signature=None,
     dynamic_dims: dict[str, dict[int, str]] | None = None,
+    tokenizer: Tokenizer | Mapping[str, Tokenizer] | None = None,
+    labels: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
     metadata: dict | None = None,
     tolerance: Tolerance | None = None,
     progress: Callable[[str], None] | None = None,
@@ -83,7 +91,12 @@ def export_model(
             `keras.InputSpec`, or a list or dict of such.
         dynamic_dims: By input name, `{axis: name}` for dynamic dimensions other than `batch` and `time`, such as the
             two lengths of a model that reads two sequences.
-        metadata: Kept in the manifest as it is: task, labels, vocabularies. Anything that JSON can hold.
+        tokenizer: What turns texts into the model's ids: a `keras_seq.WordTokenizer` or another, or one for each input
+            by name (and for `"target"`, what is generated). `model.onnx` and `generate.onnx` then take strings beside
+            ids, and give strings back. By default that of the model: its attribute `tokenizer`, or those that the
+            string inputs of a functional model go into.
+        labels: What the classes of the output are called, or of each output by name: an output of strings more.
+        metadata: Kept in the manifest as it is. Anything that JSON can hold.
         tolerance: Of the comparisons; the default allows `1e-5 + 1e-5 * |value|`.
         progress: Called with a line of text at the start of each stage.
 
@@ -97,7 +110,7 @@ def export_model(
 
     Example:
         ```python
-        report = export_model(model, "out/tagger", streaming=True, metadata={"labels": ["O", "B", "I"]})
+        report = export_model(model, "out/tagger", tokenizer=tokenizer, labels=["O", "B", "I"])
         print(report)
         ```
     """
@@ -106,10 +119,15 @@ def export_model(
     onnx_graph.check_runtime_version(min_onnxruntime)
     _check_backend()
     _check_metadata(metadata)
+    behind = behind_tokenizers(model)
+    model, tokenizer = behind.model, behind.add_to(tokenizer)
     signature = model_signature(model, input_signature, dynamic_dims)
     target = Target(portable, min_onnxruntime)
     notes = layer_notes(model, target)
     generation = None if generate is None else generation_of(model, generate)
+    plan = text_plan(model, signature, generation, tokenizer, labels, behind.names)
+    if "onnx" in formats and (plan.readings or plan.labels) and not portable:
+        onnx_graph.check_runtime_version(min_onnxruntime, strings=True)
     if streaming:
         check_streamable(model, signature)
     if "onnx" in formats and not allow_loop:
@@ -119,6 +137,7 @@ def export_model(
         say("running the Keras model")
         reference = keras_runner(model, signature)
         outputs = output_specs(signature, reference)
+        plan = plan.with_outputs(outputs)
         candidates = pad_candidates(model, signature)
         if padding_is_masked(signature, reference, outputs, candidates):
             padded = tuple(replace(spec, pad_value=candidates.get(spec.name)) for spec in signature.inputs)
@@ -129,19 +148,23 @@ def export_model(
             generation = generation.with_padding(signature)
             endpoints.append(generation.endpoint())
 
+        texts = {endpoint.name: plan.of(endpoint) for endpoint in endpoints}
+        tokenizers = plan.write(folder)
         graphs = {}
         if "onnx" in formats:
             forms = {}
             for endpoint in endpoints:
                 say(f"writing {endpoint.name}.onnx")
                 markers = Markers(target)
-                graphs[endpoint.name] = _write_onnx(folder, endpoint, model.name, markers, allow_loop)
+                graphs[endpoint.name] = _write_onnx(
+                    folder, endpoint, texts[endpoint.name], model.name, markers, allow_loop
+                )
                 forms = markers.forms | forms  # of a layer in several graphs, that of the first is told
             notes = layer_notes(model, target, forms)
         signatures = None
         if "saved_model" in formats:
             say("writing saved_model")
-            signatures = write_saved_model(model, folder / "saved_model", endpoints)
+            signatures = write_saved_model(model, folder / "saved_model", endpoints, texts)
 
         parity: list[Parity] = []
         if verify or streaming:
@@ -162,6 +185,10 @@ def export_model(
         if verify and generation is not None:
             say("comparing what is generated")
             parity += verify_generation(folder, generation, bool(graphs), signatures or [])
+        if verify and any(texts.values()):
+            say("comparing what texts become")
+            by_name = {endpoint.name: endpoint for endpoint in endpoints}
+            parity += verify_text(folder, by_name, texts, bool(graphs), portable, signatures or [])
         check_parity(parity)
 
         manifest = Manifest(
@@ -171,11 +198,13 @@ def export_model(
             versions=_versions(),
             graphs=graphs,
             files=file_specs(folder),
-            onnx=_onnx_versions(target) if graphs else None,
+            onnx=_onnx_versions(target, strings=any(graph.text for graph in graphs.values())) if graphs else None,
             saved_model={"path": "saved_model", "signatures": signatures} if signatures else None,
             layers=[note.to_dict() for note in notes],
             parity=[result.to_dict() for result in parity],
             metadata=metadata or {},
+            tokenizers=tokenizers,
+            labels=plan.labels,
         )
         (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     return ExportReport(Path(path), manifest, tuple(notes), tuple(parity))
@@ -217,7 +246,9 @@ def _check_no_loops(model: keras.Model, notes: Sequence[LayerNote]) -> None:
         )
 
 
-def _write_onnx(folder: Path, endpoint: Endpoint, model_name: str, markers: Markers, allow_loop: bool) -> GraphSpec:
+def _write_onnx(
+    folder: Path, endpoint: Endpoint, text: GraphText, model_name: str, markers: Markers, allow_loop: bool
+) -> GraphSpec:
     trace = Trace(markers, streaming=bool(endpoint.states))
     proto = onnx_graph.convert(endpoint.build(trace), endpoint.tensor_specs(), trace.markers)
     loops = onnx_graph.loops(proto)
@@ -234,6 +265,10 @@ def _write_onnx(folder: Path, endpoint: Endpoint, model_name: str, markers: Mark
         )
     onnx_graph.finish(proto, model_name, endpoint.input_shapes(), endpoint.output_shapes())
     onnx_graph.set_defaults(proto, {option.name: (option.dtype, option.default) for option in endpoint.options})
+    loop_nodes = onnx_graph.loop_body_nodes(proto)
+    strings = text.in_onnx(markers.target.portable)
+    if strings:
+        join_text(proto, strings)
     file = f"{endpoint.name}.onnx"
     (folder / file).write_bytes(proto.SerializeToString())
     operators = onnx_graph.operators(proto)
@@ -246,7 +281,8 @@ def _write_onnx(folder: Path, endpoint: Endpoint, model_name: str, markers: Mark
         operators,
         options=endpoint.options,
         limits=endpoint.limits,
-        decoding=endpoint.decoding and {**endpoint.decoding, "loop_nodes": onnx_graph.loop_body_nodes(proto)},
+        decoding=endpoint.decoding and {**endpoint.decoding, "loop_nodes": loop_nodes},
+        text=strings.to_spec() if strings else None,
     )
 
 
@@ -265,10 +301,10 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _onnx_versions(target: Target) -> dict:
+def _onnx_versions(target: Target, strings: bool) -> dict:
     return {
-        "opset": onnx_graph.OPSET,
-        "ir_version": onnx_graph.IR_VERSION,
+        "opset": onnx_graph.STRING_OPSET if strings else onnx_graph.OPSET,
+        "ir_version": onnx_graph.STRING_IR_VERSION if strings else onnx_graph.IR_VERSION,
         "min_onnxruntime": target.min_onnxruntime,
         "portable": target.portable,
     }

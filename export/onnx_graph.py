@@ -22,6 +22,8 @@ from keras_seq.export.passes.optimise import optimise
 __all__ = [
     "IR_VERSION",
     "OPSET",
+    "STRING_IR_VERSION",
+    "STRING_OPSET",
     "check_runtime_version",
     "convert",
     "finish",
@@ -36,24 +38,34 @@ OPSET = 18
 """The opset of every graph: the newest that the converter writes, and old enough for every runtime asked for."""
 IR_VERSION = 8
 """The IR version that came with opset 18 (ONNX 1.13); newer ones are refused by runtimes that could run the graph."""
-_OLDEST_RUNTIME = (1, 14)
+STRING_OPSET = 20
+"""The opset of graphs with strings: the first that has `StringConcat` and `RegexFullMatch`."""
+STRING_IR_VERSION = 9
+"""The IR version that came with opset 20 (ONNX 1.15)."""
+_OLDEST_RUNTIMES = {OPSET: (1, 14), STRING_OPSET: (1, 17)}
 
 
-def check_runtime_version(version: str) -> None:
+def check_runtime_version(version: str, strings: bool = False) -> None:
     """Checks that an ONNX Runtime as old as `version` can run what is written.
 
+    Args:
+        version: Such as `"1.17"`.
+        strings: Whether a graph takes or gives strings.
+
     Raises:
-        ExportError: It is older than opset 18, or no version at all.
+        ExportError: It is older than the opset, or no version at all.
     """
+    opset = STRING_OPSET if strings else OPSET
     try:
         parsed = version_numbers(version)
     except ValueError:
         raise ExportError(f"`min_onnxruntime` must be a version such as '1.17'. Received: {version!r}.") from None
-    if parsed < _OLDEST_RUNTIME:
-        oldest = ".".join(map(str, _OLDEST_RUNTIME))
+    if parsed < _OLDEST_RUNTIMES[opset]:
+        oldest = ".".join(map(str, _OLDEST_RUNTIMES[opset]))
+        also = ", or export without tokenizer=" if strings else ""
         raise ExportError(
-            f"graphs are written at opset {OPSET}, which onnxruntime knows since {oldest}. "
-            f"Received: min_onnxruntime={version!r}. Ask for {oldest} or newer."
+            f"graphs {'with strings ' * strings}are written at opset {opset}, which onnxruntime knows since {oldest}. "
+            f"Received: min_onnxruntime={version!r}. Ask for {oldest} or newer{also}."
         )
 
 
@@ -81,9 +93,10 @@ def convert(function: Callable, specs: Sequence[tf.TensorSpec], markers: Markers
     with _quiet("tf2onnx") as errors:
         concrete = traced.get_concrete_function()  # here, so that errors of the model itself reach the user as they are
         try:
-            proto, _ = tf2onnx.convert.from_function(
-                traced, input_signature=list(specs), opset=OPSET, custom_op_handlers=markers.handlers()
-            )
+            with _quiet("tensorflow"):  # which cannot write down the tables of a tokenizer, where nobody asks for them
+                proto, _ = tf2onnx.convert.from_function(
+                    traced, input_signature=list(specs), opset=OPSET, custom_op_handlers=markers.handlers()
+                )
         except Exception as error:  # the converter raises anything, often long after the cause, which it only logs
             details = "; ".join(dict.fromkeys(errors)) or str(error)
             raise ExportError(f"the traced model could not be converted to ONNX: {details[:500]}") from error

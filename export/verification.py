@@ -13,6 +13,7 @@ from keras_seq.export.battery import NO_LIMITS, Case, battery, random_inputs
 from keras_seq.export.lowering.trace import StreamState
 from keras_seq.export.parity import Parity, Runner, Tolerance, compare
 from keras_seq.export.saved_model import saved_model_runner
+from keras_seq.export.text.text_signature import SIGNATURES
 from keras_seq.serving.session import disabled_optimizers
 from keras_seq.serving.tensor_spec import TensorSpec
 
@@ -108,7 +109,7 @@ def _runners(
         whole["model.onnx"] = onnx_runner(folder / "model.onnx")
         if streaming:
             chunked["step.onnx"] = onnx_runner(folder / "step.onnx")
-    for name in set(signatures) - {"generate"}:  # which has a comparison of its own
+    for name in set(signatures) - {"generate", *SIGNATURES.values()}:  # which have comparisons of their own
         runners = chunked if name == "step" else whole
         runners[f"saved_model:{name}"] = saved_model_runner(folder / "saved_model", name)
     return whole, chunked
