@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -348,17 +349,26 @@ class Tokenizer(keras.layers.Layer):
             TypeError: If `lines` is one text, or holds anything else.
             ValueError: If there is no token.
         """
-        reject_text_alone(lines)
-        min_count, max_distinct = check_count("min_count", min_count), check_count("max_distinct", max_distinct)
         if max_size is not None:
             max_size = check_count("max_size", max_size, least=len(SPECIAL_TOKENS) + 1)
-        counter = cls(SPECIAL_TOKENS, **settings)
-        batches = (counter.split(batch).flat_values.numpy() for batch in batches_of_lines(lines))
-        return cls(most_frequent(count_tokens(batches, max_distinct), max_size, min_count), **settings)
+        min_count = check_count("min_count", min_count)
+        counts = cls(SPECIAL_TOKENS, **settings)._counts(lines, max_distinct)
+        return cls(most_frequent(counts, max_size, min_count), **settings)
 
     def get_config(self) -> dict[str, Any]:
         """What `from_config` needs: the vocabulary and the rules are in it."""
         return {**super().get_config(), **self._settings(), "ragged": self.ragged}
+
+    def _counts(self, lines: Iterable[str], max_distinct: int) -> Counter[bytes]:
+        """How often each token comes in a corpus."""
+        reject_text_alone(lines)
+        max_distinct = check_count("max_distinct", max_distinct)
+        batches = (self._countable(batch).flat_values.numpy() for batch in batches_of_lines(lines))
+        return count_tokens(batches, max_distinct)
+
+    def _countable(self, texts: list[Any]) -> tf.RaggedTensor:
+        """What a vocabulary is made of."""
+        return self.split(texts)
 
     def _settings(self) -> dict[str, Any]:
         names = ("lowercase", "add_start", "add_end", "max_length", "rules")

@@ -95,8 +95,8 @@ def most_frequent(counts: Counter[bytes], max_size: int | None = None, min_count
     tokens = [token.decode() for token, count in by_count(counts) if count >= min_count and token not in special]
     if not tokens:
         raise ValueError(
-            f"`lines` must hold tokens to make a vocabulary of. Received: {len(counts)} different tokens, of which none "
-            f"comes {min_count} times or more."
+            f"`lines` must hold tokens to make a vocabulary of. Received: {len(counts)} different tokens, none of them "
+            f"{min_count} times or more."
         )
     return (*SPECIAL_TOKENS, *tokens)[:max_size]
 
