@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -23,7 +24,9 @@ def print_json(value: Any, indent: int | None = 2) -> None:
         indent: Spaces a level; None puts everything on one line.
     """
     ascii_only = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
-    sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    # No line ends within a text for those who read line by line, and nothing takes hold of a terminal.
+    sys.stdout.write(re.sub("[\x7f-\x9f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def print_line(text: str = "", style: str = "") -> None:

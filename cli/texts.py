@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_seq.cli.errors import CommandError
+from keras_seq.serving.text.strings import read_text
 
 _LAYOUT = "\n\t"
 
@@ -40,7 +41,9 @@ def given_texts(texts: Sequence[str] | None, text_file: str | None) -> list[str]
         raise CommandError("--text and --text-file are two ways to say the same. Leave one of them out.")
     if text_file == "-" and sys.stdin.isatty():
         raise CommandError("there is nothing to read. Give --text-file FILE, or pipe lines into the command.")
-    return read_lines(text_file) if text_file is not None else list(texts) if texts else None
+    if text_file is not None:
+        return read_lines(text_file)
+    return [read_text(text) for text in texts] if texts else None
 
 
 def readable(text: str) -> str:
