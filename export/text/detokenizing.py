@@ -45,7 +45,7 @@ def detokenize(nodes: Nodes, ids: str, tokenizer: dict, output: str) -> str:
         is_first = nodes.add("Equal", count, nodes.constant(1, "int64"))
         pieces = nodes.add("Where", is_first, nodes.add("Gather", nodes.constant(front), tokens), pieces)
     pieces = nodes.add("Where", written, pieces, nodes.constant(""))
-    texts = _joined(nodes, pieces, nodes.add("Shape", rows, start=0, end=1))
+    texts = _joined(nodes, pieces, nodes.add("Shape", rows, start=0, end=1))  # (rows,)
     return nodes.add("Reshape", texts, nodes.add("Shape", ids, **all_but_last), output=output)
 
 
@@ -63,9 +63,37 @@ def _spellings(tokenizer: dict) -> tuple[list[str], list[str]]:
 
 
 def _joined(nodes: Nodes, pieces: str, rows: str) -> str:
-    """Pieces `(time, rows)` into texts `(rows,)`."""
-    text, piece, longer = (f"{nodes.prefix}joining/{name}" for name in ("text", "piece", "longer"))
-    info = [helper.make_tensor_value_info(name, onnx.TensorProto.STRING, ["rows"]) for name in (text, piece, longer)]
-    body = helper.make_graph([helper.make_node("StringConcat", [text, piece], [longer])], "join", info[:2], info[2:])
-    start = nodes.add("Expand", nodes.constant([""]), rows)
-    return nodes.add("Scan", start, pieces, body=body, num_scan_inputs=1)
+    """Pieces `(time, rows)`, `time` at least 1, into texts `(rows,)`: neighbours are put together, as often as needed.
+
+    Not a `Scan` over time: `StringConcat` (ONNX Runtime 1.17 to 1.31) adds to what the memory that it is given holds
+    already, and a `Scan` gives it that of two steps before. A `Loop` takes new memory at each step.
+    """
+    inner = Nodes(f"{nodes.prefix}joining/")
+    names = ["step", "go_on", "pieces", "more", "joined"]
+    step, go_on, before, more, joined = (f"{inner.prefix}{name}" for name in names)
+    zero, one, two = (inner.constant([value], "int64") for value in (0, 1, 2))
+    count = inner.add("Shape", before, start=0, end=1)
+    width = inner.add("Shape", before, start=1, end=2)
+    odd = inner.add("Concat", inner.add("Mod", count, two), width, axis=0)
+    even = inner.add("Concat", before, inner.add("Expand", inner.constant([[""]]), odd), axis=0)
+    end = inner.constant([2**62], "int64")
+    first, second = (inner.add("Slice", even, start, end, zero, two) for start in (zero, one))
+    inner.add("StringConcat", first, second, output=joined)
+    left = inner.add("Shape", joined, start=0, end=1)
+    inner.add("Squeeze", inner.add("Greater", left, one), zero, output=more)
+    body = helper.make_graph(
+        inner.nodes,
+        "join neighbours",
+        [
+            helper.make_tensor_value_info(step, onnx.TensorProto.INT64, []),
+            helper.make_tensor_value_info(go_on, onnx.TensorProto.BOOL, []),
+            helper.make_tensor_value_info(before, onnx.TensorProto.STRING, [None, None]),
+        ],
+        [
+            helper.make_tensor_value_info(more, onnx.TensorProto.BOOL, []),
+            helper.make_tensor_value_info(joined, onnx.TensorProto.STRING, [None, None]),
+        ],
+        inner.constants,
+    )
+    whole = nodes.add("Loop", "", nodes.constant(True, "bool"), pieces, body=body)  # (1, rows)
+    return nodes.add("Reshape", whole, rows)
