@@ -25,9 +25,9 @@ _BYTES_OF_CHARACTER = 4  # at most, in UTF-8
 class WordPieceTokenizer(Tokenizer):
     """Cuts words into the longest pieces that the vocabulary has.
 
-    Words are those of `WordTokenizer` with `punctuation="split"`. The longest piece at a word's beginning that is in the
-    vocabulary is taken, and so on with what is left, whose pieces stand in the vocabulary with `prefix` before them. A
-    word that cannot be covered so is unknown as a whole. Frequent words are one token, rare ones several, and a
+    Words are those of `WordTokenizer` with `punctuation="split"`. The longest piece at a word's beginning that the
+    vocabulary has is taken, and so on with what is left, whose pieces stand in the vocabulary with `prefix` before
+    them. A word that cannot be covered so is unknown as a whole. Frequent words are one token, rare ones several, and a
     vocabulary of some thousand pieces knows nearly every word.
 
     Needs tensorflow-text, in a SavedModel too: whoever loads one imports `tensorflow_text` before.
