@@ -172,9 +172,7 @@ class Tokenizer:
 
     def _encode(self, text: str, add_start: bool | None, add_end: bool | None) -> np.ndarray:
         first, last = self._frame(add_start, add_end, START, END)
-        index = self._index
-        ids = [index.get(token, UNKNOWN) for token in self._split(self._lowered(text))]
-        return np.array(self._cut([*first, *ids, *last], last), "int32")
+        return np.array(self._cut([*first, *self._ids(self._lowered(text)), *last], last), "int32")
 
     def _frame(self, add_start: bool | None, add_end: bool | None, start: Any, end: Any) -> tuple[list, list]:
         """What comes before and behind the tokens."""
@@ -190,6 +188,11 @@ class Tokenizer:
     def _split(self, text: str) -> list[str]:
         """The tokens of a text that has been lowered where it has to be."""
         raise NotImplementedError(f"{type(self).__name__} must define `_split`.")
+
+    def _ids(self, text: str) -> list[int]:
+        """The ids of these tokens."""
+        index = self._index
+        return [index.get(token, UNKNOWN) for token in self._split(text)]
 
     def _piece(self, token: str, begun: bool) -> str:
         """What a token adds to a text that has `begun` before it or not."""

@@ -29,7 +29,9 @@ class WordPieceTokenizer(Tokenizer):
         ...     rules=Rules(whitespace=((32, 32),), punctuation=((33, 33),)),
         ... )
         >>> pieces.split("unaffordable uncle")
-        ['un', '##afford', '##able', '<unk>']
+        ['un', '##afford', '##able', 'uncle']
+        >>> pieces.encode("unaffordable uncle").tolist()
+        [4, 6, 5, 3]
         >>> pieces.decode([4, 6, 5])
         'unaffordable'
     """
@@ -39,10 +41,15 @@ class WordPieceTokenizer(Tokenizer):
     max_word_length: int = 100
 
     def _split(self, text: str) -> list[str]:
-        return [piece for word in self._find_words(text) for piece in self._pieces_of(word)]
+        words = ((word, self._cover_of(word)) for word in self._find_words(text))
+        # Of a word that is unknown the text is kept.
+        return [self.vocabulary[i] if i != UNKNOWN else word for word, ids in words for i in ids]
+
+    def _ids(self, text: str) -> list[int]:
+        return [i for word in self._find_words(text) for i in self._cover_of(word)]
 
     def _piece(self, token: str, begun: bool) -> str:
-        if token.startswith(self.prefix):
+        if token.startswith(self.prefix) and token != self.prefix:
             return token.removeprefix(self.prefix)
         return f" {token}" if begun else token
 
@@ -52,26 +59,29 @@ class WordPieceTokenizer(Tokenizer):
         return word_finder(self.rules.whitespace, marks, keep_marks=True)
 
     @cached_property
-    def _longest(self) -> int:
-        return max((len(token) for token in self._index), default=0)
+    def _piece_index(self) -> dict[str, int]:
+        return {**self._index, SPECIAL_TOKENS[UNKNOWN]: UNKNOWN}
 
     @cached_property
-    def _pieces_of(self) -> Callable[[str], tuple[str, ...]]:
-        """A function from a word to its pieces, which remembers those of the words seen last."""
+    def _longest(self) -> int:
+        return max(map(len, self._piece_index))
+
+    @cached_property
+    def _cover_of(self) -> Callable[[str], tuple[int, ...]]:
+        """A function from a word to the ids of its pieces, which remembers those of the words seen last."""
         return lru_cache(_WORDS_REMEMBERED)(self._cover)
 
-    def _cover(self, word: str) -> tuple[str, ...]:
-        unknown = (SPECIAL_TOKENS[UNKNOWN],)
+    def _cover(self, word: str) -> tuple[int, ...]:
         if len(word) > self.max_word_length:
-            return unknown
-        pieces: list[str] = []
-        start, index = 0, self._index
+            return (UNKNOWN,)
+        ids: list[int] = []
+        start, index = 0, self._piece_index
         while start < len(word):
             prefix = self.prefix if start else ""
             ends = range(min(len(word), start + self._longest - len(prefix)), start, -1)
             end = next((end for end in ends if prefix + word[start:end] in index), None)
             if end is None:
-                return unknown
-            pieces.append(prefix + word[start:end])
+                return (UNKNOWN,)
+            ids.append(index[prefix + word[start:end]])
             start = end
-        return tuple(pieces)
+        return tuple(ids)

@@ -5,7 +5,7 @@ import pytest
 
 from keras_seq.serving import InputError
 from keras_seq.serving.text import load_tokenizer
-from tests.serving.toy_text import RULES, WORDS, document
+from tests.serving.toy_text import RULES, SPECIAL, WORDS, document
 from tests.unicode_torture import INVALID_UTF8, LONE_SURROGATES, TEXTS
 
 TORTURE = [text for text in TEXTS.values() if len(text) < 20_000]
@@ -62,22 +62,25 @@ def test_characters_are_code_points(lowercase):
         ("unaffordable", ["un", "##afford", "##able"]),
         ("abc abcb", ["abc", "abc", "##b"]),  # the longest first
         ("abb", ["a", "##b", "##b"]),
-        ("cab", ["<unk>"]),
-        ("unaffordabl", ["<unk>"]),  # a word is covered, or unknown as a whole
-        ("un!able", ["un", "!", "<unk>"]),  # "able" alone would need a piece that begins a word
-        ("##b #", ["<unk>"] * 4),
+        ("cab", ["cab"]),
+        ("unaffordabl", ["unaffordabl"]),  # a word is covered, or unknown as a whole
+        ("un!able", ["un", "!", "able"]),  # "able" alone would need a piece that begins a word
+        ("##b #", ["#", "#", "b", "#"]),
         ("a" + "b" * 11, ["a", *["##b"] * 11]),
-        ("a" + "b" * 12, ["<unk>"]),  # too long
-        ("<unk>", ["<unk>"] * 3),
+        ("a" + "b" * 12, ["a" + "b" * 12]),  # too long
+        ("<unk>", ["<", "unk", ">"]),
         ("", []),
     ],
 )
 def test_words_are_cut_into_the_longest_pieces(text, pieces):
-    assert tokenizer("wordpiece").split(text) == pieces
+    words = tokenizer("wordpiece")
+    assert words.split(text) == pieces
+    known = {piece: i for i, piece in enumerate(words.vocabulary)}
+    assert words.encode(text).tolist() == [known.get(piece, 3) for piece in pieces]
 
 
 def test_pieces_may_stand_between_whitespace_alone():
-    assert tokenizer("wordpiece", split="whitespace").split("un abc!") == ["un", "<unk>"]
+    assert tokenizer("wordpiece", split="whitespace").split("un abc!") == ["un", "abc!"]
 
 
 def test_ids_are_places_in_the_vocabulary():
@@ -177,3 +180,16 @@ def test_arrays_of_strings_are_lists_of_texts():
 def test_a_text_alone_is_no_list_for_tokens():
     with pytest.raises(InputError, match=r"Texts must come as a list. Received: 'the dog'. Put it into a list: \[text"):
         tokenizer().tokens("the dog")
+
+
+def test_a_word_that_is_too_long_is_unknown_even_if_the_vocabulary_has_it():
+    words = tokenizer("wordpiece", max_word_length=2)
+    assert words.encode("abc un").tolist() == [3, 4]
+
+
+def test_the_prefix_alone_goes_on_with_no_word():
+    words = tokenizer(
+        "wordpiece", vocabulary=["<pad>", "<start>", "<end>", "<unk>", "a", "##", "##b"], split="whitespace"
+    )
+    assert words.encode("a ## ab").tolist() == [4, 5, 4, 6]
+    assert words.decode([4, 5, 4, 6]) == "a ## ab"
