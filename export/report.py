@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_seq.export.lowering.layer_note import LayerNote
 from keras_seq.export.parity import Parity
 from keras_seq.serving.bundle import Manifest
+from keras_seq.serving.text_spec import TextSpec
 
 __all__ = ["ExportReport"]
 
@@ -41,17 +42,43 @@ class ExportReport:
             if graph.decoding:
                 lines.append(f"               {_decoding(graph.decoding)}")
                 lines.append("               options: " + ", ".join(f"{o.name}={o.default}" for o in graph.options))
+            if graph.text:
+                lines.append(f"               {_strings(graph.text)}")
             if name == "step":
                 names = [state.name for state in graph.states]
                 more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
                 lines.append("               states: " + ", ".join(names[:_SHOWN]) + more)
         if self.manifest.saved_model:
             lines.append(f"  saved_model  signatures {', '.join(self.manifest.saved_model['signatures'])}")
+        lines += self._tokenizers()
         lines += [f"  layer {n.name} ({n.layer_class}): {n.lowering}, {n.reason}" for n in self.layers]
         lines += [f"  {result}" for result in self.parity]
         return "\n".join(lines)
+
+    def _tokenizers(self) -> list[str]:
+        """The inputs with a tokenizer, and why a graph takes ids alone where it does."""
+        manifest, lines = self.manifest, []
+        for name, spec in manifest.tokenizers.items():
+            graphs = [
+                g for g in manifest.graphs.values() if name in {given.name for given in g.inputs} and not g.states
+            ]
+            strings = [graph for graph in graphs if graph.text and name in graph.text.inputs.values()]
+            alone = "" if len(strings) == len(graphs) else f", whose graphs take ids alone: {self._why_ids_alone()}"
+            lines.append(f"  {spec.file} for {name!r}{alone}")
+        return lines
+
+    def _why_ids_alone(self) -> str:
+        if self.manifest.onnx.get("portable"):
+            return "with strings they would not be portable. keras_seq.serving encodes"
+        return "no operator of ONNX Runtime cuts word pieces. keras_seq.serving encodes"
 
 
 def _decoding(decoding: dict) -> str:
     settings = ", ".join(f"{k}={v}" for k, v in decoding.items() if k not in ("strategy", "loop_nodes"))
     return f"{decoding['strategy']}({settings}), {decoding['loop_nodes']} nodes a step"
+
+
+def _strings(text: TextSpec) -> str:
+    takes = [f"{name} (strings) or {ids}" for name, ids in text.inputs.items()]
+    taken = f"takes {', '.join(takes)}; " if takes else ""
+    return f"{taken}gives {', '.join(text.outputs) or 'no strings'}"

@@ -28,15 +28,20 @@ carry a cache have the tolerance of any comparison.
 """
 
 
-def onnx_runner(path: Path) -> Runner:
-    """Runs an ONNX graph on ONNX Runtime's CPU provider, with the fusions that a `Predictor` has."""
+def onnx_runner(path: Path, strings: bool = False) -> Runner:
+    """Runs an ONNX graph on ONNX Runtime's CPU provider, with the fusions that a `Predictor` has.
+
+    Args:
+        path: The graph.
+        strings: Whether to ask for its outputs of strings too.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     providers = ["CPUExecutionProvider"]
     session = onnxruntime.InferenceSession(
         str(path), options, providers=providers, disabled_optimizers=disabled_optimizers(providers)
     )
-    names = [output.name for output in session.get_outputs()]
+    names = [output.name for output in session.get_outputs() if strings or output.type != "tensor(string)"]
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return dict(zip(names, session.run(names, inputs), strict=True))

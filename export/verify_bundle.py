@@ -15,6 +15,9 @@ from keras_seq.export.lowering.trace import StreamState
 from keras_seq.export.padding import pad_candidates
 from keras_seq.export.parity import Parity, Tolerance
 from keras_seq.export.signature import model_signature
+from keras_seq.export.text.recorded_text import recorded_texts
+from keras_seq.export.text.string_model import behind_tokenizers
+from keras_seq.export.text.text_parity import verify_text
 from keras_seq.export.tracing import keras_runner
 from keras_seq.export.verification import verify_folder
 from keras_seq.serving.bundle import Bundle
@@ -36,7 +39,8 @@ def verify_bundle(
         path: The bundle.
         model: The Keras model to compare with. Without it the bundle's own forms are compared with each other:
             the SavedModel with the ONNX graph, and a stream cut into chunks with one that is not. What the bundle
-            generates is compared with the model alone, which knows where rounding decides.
+            generates is compared with the model alone, which knows where rounding decides. Texts are compared with
+            their ids, and those with the tokenizers', in either case.
         input_signature: As given to `export_model`.
         dynamic_dims: As given to `export_model`.
         tolerance: Of the comparisons; the default allows `1e-5 + 1e-5 * |value|`.
@@ -47,6 +51,7 @@ def verify_bundle(
     Raises:
         BundleError: A file is missing or altered, or the manifest is damaged.
         ExportError: The model takes other inputs than the bundle.
+        ParityError: A text becomes other ids in one runtime than in another.
     """
     bundle = Bundle.load(path)
     manifest = bundle.manifest
@@ -58,6 +63,7 @@ def verify_bundle(
     pad_values = {spec.name: spec.pad_value for spec in graph.inputs if spec.pad_value is not None}
     reference = None
     if model is not None:
+        model = behind_tokenizers(model).model
         signature = model_signature(model, input_signature, dynamic_dims)
         taken, given = [(s.name, s.shape) for s in graph.inputs], [(s.name, s.shape) for s in signature.inputs]
         if taken != given:
@@ -83,4 +89,8 @@ def verify_bundle(
         generation = generation_of(model, recorded_strategy(generate))
         generation = replace(generation, inputs=generate.inputs)
         results += verify_generation(bundle.path, generation, has_onnx=True, signatures=signatures)
+    if manifest.tokenizers or manifest.labels:
+        texts = recorded_texts(bundle)
+        portable = bool((manifest.onnx or {}).get("portable"))
+        results += verify_text(bundle.path, manifest.graphs, texts, True, portable, signatures)
     return results

@@ -29,7 +29,7 @@ _NUMBERS = {"model": "serving_default", "generate": "generate"}
 
 def verify_text(
     folder: Path,
-    endpoints: Sequence[Endpoint | GraphSpec],
+    endpoints: Mapping[str, Endpoint | GraphSpec],
     texts: Mapping[str, GraphText],
     has_onnx: bool,
     portable: bool,
@@ -58,7 +58,7 @@ def verify_text(
             graph = folder / f"{name}.onnx" if given.name in in_graph else None
             results += compare_tokenizing(given, hard_texts(given.reading.document), graph)
         if onnx_text:
-            run = onnx_runner(folder / f"{name}.onnx")
+            run = onnx_runner(folder / f"{name}.onnx", strings=True)
             results += _compare_runs(f"{name}.onnx", endpoint, onnx_text, run, run)
         if SIGNATURES.get(name) in signatures:
             of_ids, of_texts = saved_model_runners(folder / "saved_model", (_NUMBERS[name], SIGNATURES[name]))

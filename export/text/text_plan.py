@@ -19,10 +19,11 @@ from keras_seq.export.text.text_input import TextInput
 from keras_seq.serving.tensor_spec import TensorSpec
 from keras_seq.serving.text_spec import TokenizerSpec
 from keras_seq.text.tokenizer import Tokenizer
+from keras_seq.text.tokenizer_file import write_document
 
-__all__ = ["TextPlan", "text_plan"]
+__all__ = ["TARGET", "TextPlan", "text_plan"]
 
-_TARGET = "target"
+TARGET = "target"
 """What a decode loop generates, among the tokenizers of a bundle."""
 
 
@@ -75,7 +76,7 @@ class TextPlan:
         return tuple(inputs)
 
     def write(self, folder: Path) -> dict[str, TokenizerSpec]:
-        """Writes the tokenizers' files.
+        """Writes the tokenizers' files, one for each way in which an input reads.
 
         Args:
             folder: The bundle.
@@ -83,17 +84,16 @@ class TextPlan:
         Returns:
             By input name, as the manifest holds them.
         """
-        files: list[tuple[dict, str]] = []
-        specs = {}
+        specs: dict[str, TokenizerSpec] = {}
+        written: dict[str, dict] = {}
         for name, reading in self.readings.items():
-            document = reading.tokenizer.to_dict()
-            file = next((file for known, file in files if known == document), None)
+            file = next((file for file, known in written.items() if known == reading.document), None)
             if file is None:
-                file = f"tokenizers/{len(files)}.json" if "/" in name else f"tokenizers/{name}.json"
-                (folder / "tokenizers").mkdir(exist_ok=True)
-                reading.tokenizer.save(folder / file)
-                files.append((document, file))
-            specs[name] = TokenizerSpec(file, reading.add_start, reading.add_end)
+                file = f"tokenizers/{name.replace('/', '_')}.json"
+                (folder / file).parent.mkdir(exist_ok=True)
+                write_document(folder / file, reading.document)
+                written[file] = reading.document
+            specs[name] = TokenizerSpec(file)
         return specs
 
     def with_outputs(self, outputs: Sequence[TensorSpec]) -> TextPlan:
@@ -166,12 +166,12 @@ def text_plan(
     written = None
     if generation is not None:
         prompts = [name for name in by_input if name in decoded and name not in called]
-        writer = by_input.get(_TARGET, by_input[prompts[0]] if prompts else None)
+        writer = by_input.get(TARGET, by_input[prompts[0]] if prompts else None)
         if writer is not None:
             _check_writes(writer, model)
-            written = readings.get(_TARGET) or Reading(writer)
+            written = readings.get(TARGET) or Reading(writer)
             if all(reading.tokenizer is not writer for reading in readings.values()):
-                readings[_TARGET] = written
+                readings[TARGET] = written
     if not readings:
         raise ExportError(
             f"`tokenizer` has nothing to read: no input of model {model.name!r} is of ids, (batch, time). "
@@ -209,7 +209,7 @@ def _by_input(
     if not isinstance(tokenizer, Mapping):
         _check_kind("tokenizer", tokenizer)
         return {name: tokenizer for name, spec in known.items() if _takes_ids(spec)}
-    allowed = [*known, *[_TARGET] * (generates and _TARGET not in known)]
+    allowed = [*known, *[TARGET] * (generates and TARGET not in known)]
     unknown = sorted(set(tokenizer) - set(allowed))
     if unknown:
         raise ExportError(f"`tokenizer` names inputs {unknown} that the model lacks. It has: {allowed}.")
