@@ -83,8 +83,7 @@ def print_hypotheses(texts: Sequence[str], found: Sequence[Sequence[Any]]) -> No
     """
     for text, hypotheses in zip(texts, found, strict=True):
         rows = [
-            [f"{one.score:.3f}", readable(one.text), "" if one.finished else "cut at the maximum length"]
-            for one in hypotheses
+            [f"{one.score:.3f}", _spelt(one), "" if one.finished else "cut at the maximum length"] for one in hypotheses
         ]
         print_table(readable(text) or "(no text)", ["score", "text", ""], rows, right=["score"])
 
@@ -112,6 +111,11 @@ def json_stream(number: int, tokens: Iterator[Any]) -> None:
     for token in tokens:
         print_json({"prompt": number, "id": token.id, "text": token.text, "log_prob": token.log_prob}, indent=None)
         sys.stdout.flush()
+
+
+def _spelt(hypothesis: Any) -> str:
+    """A hypothesis' text, or its ids where the bundle does not know what they stand for."""
+    return " ".join(map(str, hypothesis.ids)) if hypothesis.text is None else readable(hypothesis.text)
 
 
 def _write(text: str) -> None:

@@ -138,7 +138,8 @@ class Generator:
             **options: As in `generate`.
 
         Returns:
-            For each text its hypotheses, the best first, with their `text`: for a prompt, what comes behind it.
+            For each text its hypotheses, the best first, with their `text`: for a prompt, what comes behind it. It is
+            None where the bundle has a tokenizer for the sources alone.
 
         Raises:
             InputError: If the bundle has no tokenizer, something is no text, a text is longer than the model allows, a
@@ -150,8 +151,8 @@ class Generator:
         answer = self._text.cut_empty(self._predictor.predict(values, options), tokens)
         target = self._text.target
         return [
-            [dataclasses.replace(hypothesis, text=target.decode(hypothesis.ids)) for hypothesis in found]
-            for found in _hypotheses(answer)
+            [dataclasses.replace(one, text=None if target is None else target.decode(one.ids)) for one in hypotheses]
+            for hypotheses in _hypotheses(answer)
         ]
 
     def stream(self, prompt: str | bytes | Sequence[int] | None = None, **options: Any) -> Iterator[GeneratedToken]:

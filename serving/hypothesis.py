@@ -14,7 +14,8 @@ class Hypothesis:
         score: What the strategy ranks by: the log-probability over the length term for beam search.
         finished: False where the decode loop came to its maximum length before the end token: the hypothesis is cut.
         alignment: Attention over the source at each token, shape `(length, time)`; None where the model has none.
-        text: What the ids stand for, from `Generator.generate_text`; None from `generate`.
+        text: What the ids stand for, from `Generator.generate_text`; None from `generate`, and where no tokenizer
+            of them is known.
     """
 
     ids: np.ndarray

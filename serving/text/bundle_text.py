@@ -15,9 +15,9 @@ from keras_seq.serving.text.tokenizer import Tokenizer
 from keras_seq.serving.text.tokenizer_file import load_tokenizer
 
 PROMPT = "prompt"
-"""The input that holds what a model is to go on with: the graph puts the start token before it, and nothing ends it."""
+"""The input that holds what a language model is to go on with."""
 TARGET = "target"
-"""Under this name stands the tokenizer of what a graph generates, where it is another than the source's."""
+"""Under this name stands the tokenizer of what a graph generates, where it is another than that of its prompts."""
 
 
 class BundleText:
@@ -64,7 +64,7 @@ class BundleText:
         Raises:
             BundleError: If its file is missing or damaged.
         """
-        return self._load(TARGET) if TARGET in self._files else next(iter(self.tokenizers.values()), None)
+        return self._load(TARGET) if TARGET in self._files else self.tokenizers.get(PROMPT)
 
     @property
     def _files(self) -> dict[str, str]:
@@ -130,8 +130,7 @@ class BundleText:
         self, name: str, texts: Sequence[str], limits: Mapping[str, int]
     ) -> tuple[list[np.ndarray], list[list[str]]]:
         tokenizer = self.tokenizers[name]
-        frame = {"add_start": False, "add_end": False} if name == PROMPT else {}
-        rows, tokens = tokenizer.encode(texts, **frame), tokenizer.tokens(texts, **frame)
+        rows, tokens = tokenizer.encode(texts), tokenizer.tokens(texts)
         spec = next(spec for spec in self._spec.inputs if spec.name == name)
         limit = limits.get(row_dim(spec))
         for i, (row, text) in enumerate(zip(rows, texts, strict=True)):

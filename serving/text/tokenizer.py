@@ -95,7 +95,7 @@ class Tokenizer:
         return [self._encode(text, add_start, add_end) for text in read_texts(texts)]
 
     def tokens(self, texts: Any, add_start: bool | None = None, add_end: bool | None = None) -> list[list[str]]:
-        """The tokens that stand behind the ids of `encode`, as `split` gives them, and the special ones added.
+        """The tokens that stand behind the ids of `encode`, as they stand in the texts: capitals and unknown words too.
 
         Args:
             texts: A list of texts.
@@ -103,10 +103,10 @@ class Tokenizer:
             add_end: As in `encode`.
 
         Returns:
-            For each text its tokens, as many as it has ids.
+            For each text its tokens, as many as it has ids; the start and end token as the vocabulary spells them.
         """
         first, last = self._frame(add_start, add_end, SPECIAL_TOKENS[START], SPECIAL_TOKENS[END])
-        return [self._cut([*first, *self._split(self._lowered(text)), *last], last) for text in read_texts(texts)]
+        return [self._cut([*first, *self._as_written(text), *last], last) for text in read_texts(texts)]
 
     def decode(self, ids: Any) -> str | list[str]:
         """The text that ids stand for: up to the first end token, without padding and start token.
@@ -193,6 +193,10 @@ class Tokenizer:
         """The ids of these tokens."""
         index = self._index
         return [index.get(token, UNKNOWN) for token in self._split(text)]
+
+    def _as_written(self, text: str) -> list[str]:
+        """The tokens of a text that has not been lowered, which is cut at the same places: the rules see to that."""
+        return self._split(text)
 
     def _piece(self, token: str, begun: bool) -> str:
         """What a token adds to a text that has `begun` before it or not."""

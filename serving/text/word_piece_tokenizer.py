@@ -48,6 +48,21 @@ class WordPieceTokenizer(Tokenizer):
     def _ids(self, text: str) -> list[int]:
         return [i for word in self._find_words(text) for i in self._cover_of(word)]
 
+    def _as_written(self, text: str) -> list[str]:
+        lowered, tokens, end = self._lowered(text), [], 0
+        for word in self._find_words(lowered):
+            start = lowered.index(word, end)
+            end = start + len(word)  # lowering keeps the number of code points
+            if (ids := self._cover_of(word)) == (UNKNOWN,):
+                tokens.append(text[start:end])
+                continue
+            prefix = ""
+            for i in ids:
+                size = len(self.vocabulary[i]) - len(prefix)
+                tokens.append(prefix + text[start : start + size])
+                start, prefix = start + size, self.prefix
+        return tokens
+
     def _piece(self, token: str, begun: bool) -> str:
         if token.startswith(self.prefix) and token != self.prefix:
             return token.removeprefix(self.prefix)

@@ -43,7 +43,7 @@ def test_tags_stand_beside_the_tokens(keras_seq_command, tagger_path):
     start = lines.index("token tags")
     assert lines[start - 1] == "The dog!"
     tags = answer["tags.labels"][0]
-    assert lines[start + 2 : start + 5] == [f"the {tags[0]}", f"dog {tags[1]}", f"! {tags[2]}"]
+    assert lines[start + 2 : start + 5] == [f"The {tags[0]}", f"dog {tags[1]}", f"! {tags[2]}"]
     assert "\x1b" not in done.out  # nobody's text takes hold of the terminal
     assert f"a\\x1b[1m {answer['mood.labels'][1]}".replace("[1m ", "[1m \U0001f600 ") in lines
 
@@ -52,7 +52,7 @@ def test_json_is_a_line_a_text(keras_seq_command, tagger_path):
     done = keras_seq_command("predict", tagger_path, "--text", "The dog!", "--text", "", "--json")
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert [row["text"] for row in rows] == ["The dog!", ""]
-    assert [row["tokens"] for row in rows] == [["the", "dog", "!"], []]
+    assert [row["tokens"] for row in rows] == [["The", "dog", "!"], []]
     assert list(rows[0]) == ["text", "tags", "mood", "tokens", "tags.labels", "mood.labels"]
     assert np.shape(rows[0]["tags"]) == (3, 5)
     assert isinstance(rows[0]["mood.labels"], str)
@@ -79,7 +79,7 @@ def test_the_answer_may_go_into_a_file(keras_seq_command, tagger_path, tmp_path)
     done = keras_seq_command("predict", tagger_path, "--text", "The dog!", "-o", tmp_path / "answer.json")
     assert done == (0, f"{tmp_path / 'answer.json'}: 1 text\n", "")
     [row] = json.loads((tmp_path / "answer.json").read_text())
-    assert row["tokens"] == ["the", "dog", "!"]
+    assert row["tokens"] == ["The", "dog", "!"]
     done = keras_seq_command("predict", tagger_path, "--text", "a", "--text", "b", "-o", tmp_path / "b.json", "--json")
     assert json.loads(done.out) == {"path": str(tmp_path / "b.json"), "texts": 2}
 
@@ -92,7 +92,7 @@ def test_numbers_without_labels_are_shown(keras_seq_command, tmp_path):
     out = keras_seq_command("predict", path, "--text", "The dog!").out
     with Predictor(path) as predictor:
         tags = predictor.predict_text(["The dog!"])["tags"][0]
-    assert "the dog !" in lines_of(out)
+    assert "The dog !" in lines_of(out)
     assert f"{tags[0][0]:.4f}" in out
 
 

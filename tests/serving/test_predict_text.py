@@ -10,7 +10,7 @@ from keras_seq.serving.text.bundle_text import BundleText
 from tests.serving.toy_text import MOODS, TAGS, WORDS, mood_scores, tag_scores, write_tagger
 
 TEXTS = ["The dog barks!", "", "It RAINS", "Zebra"]
-TOKENS = [["the", "dog", "barks", "!"], [], ["it", "rains"], ["zebra"]]
+TOKENS = [["The", "dog", "barks", "!"], [], ["It", "RAINS"], ["Zebra"]]
 IDS = [[4, 5, 6, 9], [], [7, 8], [3]]
 
 

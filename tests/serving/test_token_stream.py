@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_seq.serving import BundleError, GeneratedToken, Generator, InputError, ServingError
+from keras_seq.serving import Bundle, BundleError, GeneratedToken, Generator, InputError, ServingError
+from keras_seq.serving.text.bundle_text import BundleText
 from tests.serving.toy_text import LONGEST, WORDS, document, lm_weights, write_language_model
 
 START, END, VOCABULARY = 1, 2, len(WORDS)
@@ -267,8 +268,13 @@ def test_generate_text_refuses(generator, texts, message):
         generator.generate_text(texts)
 
 
-def test_a_prompt_gets_no_start_and_no_end(bundles):
-    tokenizer = document(add_start=True, add_end=True)
-    with Generator(bundles(SAMPLING, {"max_length": 5}, tokenizer)) as generator:
-        by_text = [token.id for token in generator.stream("the dog it")]
-        assert by_text == [token.id for token in generator.stream(PROMPT)]
+def test_without_a_tokenizer_of_what_is_generated_there_is_no_text(bundles, edit_manifest):
+    path = bundles(SAMPLING, {"max_length": 5}, document())
+
+    def rename(value):
+        value["tokenizers"]["source"] = value["tokenizers"].pop("prompt")
+        value["graphs"]["generate"]["inputs"][0]["name"] = "source"
+
+    edit_manifest(path, rename)
+    text = BundleText(Bundle.load(path), "generate")
+    assert (list(text.tokenizers), text.target) == (["source"], None)

@@ -5,7 +5,7 @@ import pytest
 
 from keras_seq.serving import InputError
 from keras_seq.serving.text import load_tokenizer
-from tests.serving.toy_text import RULES, SPECIAL, WORDS, document
+from tests.serving.toy_text import RULES, WORDS, document
 from tests.unicode_torture import INVALID_UTF8, LONE_SURROGATES, TEXTS
 
 TORTURE = [text for text in TEXTS.values() if len(text) < 20_000]
@@ -116,8 +116,19 @@ def test_start_end_and_length_are_as_asked_for(settings, call, ids):
     assert [WORDS.index(token) for token in tokens] == ids
 
 
-def test_tokens_keep_what_is_unknown():
-    assert tokenizer(lowercase=True, add_end=True).tokens(["A Zebra!", ""]) == [["a", "zebra", "!", "<end>"], ["<end>"]]
+def test_tokens_stand_as_they_are_in_the_text():
+    words = tokenizer(lowercase=True, add_end=True)
+    assert words.tokens(["The Zebra!", ""]) == [["The", "Zebra", "!", "<end>"], ["<end>"]]
+    pieces = tokenizer("wordpiece", lowercase=True)
+    assert pieces.tokens(["Un UnAffordABLE Cab AB! aBc"]) == [
+        ["Un", "Un", "##Afford", "##ABLE", "Cab", "A", "##B", "!", "aBc"]
+    ]
+    assert tokenizer("char", lowercase=True).tokens(["Ab\u0130"]) == [["A", "b", "\u0130"]]
+    for text in TORTURE:
+        for kind in ("char", "word", "wordpiece"):
+            lowered = tokenizer(kind, lowercase=True)
+            [found] = lowered.tokens([text])
+            assert [token.translate(lowered.rules.lower_table()) for token in found] == lowered.split(text)
 
 
 def test_bytes_are_utf_8_and_what_is_none_becomes_the_replacement_character():
