@@ -21,6 +21,7 @@ class TokenChoice:
     Attributes:
         start_id: What is put in for the first step.
         end_id: What ends a text.
+        pad_id: What fills up prompts, which is never chosen; None for nothing.
         sampling: Whether to draw; otherwise the likeliest token is taken.
         max_length: The most tokens, the end token counted.
         min_length: The fewest; the end token cannot come earlier.
@@ -34,6 +35,7 @@ class TokenChoice:
 
     start_id: int
     end_id: int
+    pad_id: int | None = None
     sampling: bool = False
     max_length: int = 64
     min_length: int = 0
@@ -70,7 +72,8 @@ class TokenChoice:
             end_id=fields.integer("end_id"),
             sampling=strategy == "Sampling",
             min_length=fields.integer("min_length", optional=True) or 0,
-            banned_ids=(*_ids(fields), *_padding(graph)),
+            pad_id=_padding(graph),
+            banned_ids=tuple(_ids(fields)),
             top_k=top_k,
             **settings,
         )
@@ -88,7 +91,7 @@ class TokenChoice:
             nonlocal steps
             steps += 1
             logits = logits.astype("float32")
-            logits[list(self.banned_ids)] += _IMPOSSIBLE
+            logits[self._never] += _IMPOSSIBLE
             if steps < self.min_length:
                 logits[self.end_id] += _IMPOSSIBLE
             log_probs = _log_softmax(logits)
@@ -96,6 +99,10 @@ class TokenChoice:
             return index, float(log_probs[index])
 
         return next_token
+
+    @property
+    def _never(self) -> list[int]:
+        return [*self.banned_ids, *([] if self.pad_id is None else [self.pad_id])]
 
     def _likeliest(self, log_probs: np.ndarray, stream: UniformStream) -> int:
         return int(log_probs.argmax())
@@ -131,6 +138,5 @@ def _ids(fields: Fields) -> list[int]:
     return banned
 
 
-def _padding(graph: GraphSpec) -> list[int]:
-    """What fills up prompts, which a language model never generates."""
-    return [int(spec.pad_value) for spec in graph.inputs if spec.pad_value is not None]
+def _padding(graph: GraphSpec) -> int | None:
+    return next((int(spec.pad_value) for spec in graph.inputs if spec.pad_value is not None), None)

@@ -71,7 +71,7 @@ class TokenStreams:
                 f"stream() goes on with one prompt: a text, or ids of one axis. Received: {shorten(prompt)}. Give one "
                 "after the other; generate() takes several."
             )
-        ids = self._check_ids(ids) if ids.size else np.zeros(0, "int32")
+        ids = self._check_ids(ids, choice.pad_id) if ids.size else np.zeros(0, "int32")
         if self._limit is not None and len(ids) + choice.max_length > self._limit:
             raise InputError(
                 f"The model takes {self._limit} steps at most, and a prompt of {len(ids)} tokens with max_length="
@@ -80,8 +80,8 @@ class TokenStreams:
             )
         return ids
 
-    def _check_ids(self, ids: np.ndarray) -> np.ndarray:
-        ids, pad = check_array(ids[np.newaxis], self._input)[0], self._input.pad_value
+    def _check_ids(self, ids: np.ndarray, pad: int | None) -> np.ndarray:
+        ids = check_array(ids[np.newaxis], self._input)[0]
         if pad is None:
             return ids
         ids = ids[: len(ids) - int((ids[::-1] != pad).argmax())] if (ids != pad).any() else ids[:0]

@@ -208,7 +208,7 @@ def write_language_model(
         (folder / "step.onnx").write_bytes(_step_graph(vocabulary))
         graphs["step"] = GraphSpec(
             "step.onnx",
-            [TensorSpec("ids", "int32", ("batch", "time"), pad_value=0, maximum=vocabulary - 1)],
+            [TensorSpec("ids", "int32", ("batch", "time"), maximum=vocabulary - 1)],  # which masks nothing
             [TensorSpec("logits", "float32", ("batch", "time", vocabulary))],
             [StateSpec("rnn.h", "rnn.h", "rnn.h.next", "float32", ("batch", UNITS))],
             limits={"time": LONGEST},
