@@ -1,6 +1,7 @@
 """Predictor.predict_text: texts in; scores, tokens and labels out."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -150,3 +151,11 @@ def test_a_graph_that_lacks_its_strings_is_refused(tmp_path, edit_manifest):
         BundleError, match=r"does not have the inputs that bundle.json gives it. Expected: .*'text': 'str"
     ):
         Predictor(folder)
+
+
+def test_first_calls_may_come_at_once(tmp_path):
+    path = write_tagger(tmp_path / "tagger", strings=True)
+    for _ in range(5):
+        with Predictor(path, num_threads=1) as predictor, ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(lambda i: predictor.predict([[i]])["tags"][0], [4, 5, 6, 7] * 10))
+        np.testing.assert_allclose(np.concatenate(answers), tag_scores()[[4, 5, 6, 7] * 10])
