@@ -11,7 +11,7 @@ from keras_seq._registration import register_with_keras
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["attention", "decoding", "metrics", "models", "recurrent", "training", "transformer"],
+    submodules=["attention", "decoding", "embeddings", "metrics", "models", "recurrent", "text", "training", "transformer"],
     submod_attrs={
         "attention": [
             "AttentionDecoder",
@@ -34,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "sample",
             "stream_tokens",
         ],
+        "embeddings": ["WordVectors"],
         "metrics": ["BitsPerCharacter", "Perplexity", "SequenceAccuracy"],
         "models": ["LanguageModel", "Seq2Seq", "StateBridge", "Transformer", "TransformerLM"],
         "recurrent": [
@@ -51,6 +52,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_tfa_peephole_weights",
             "portable_kernels",
         ],
+        "text": ["CharTokenizer", "WordTokenizer", "load_tokenizer"],
         "training": [
             "GradientError",
             "GradientMonitor",
@@ -80,6 +82,7 @@ register_with_keras(
     "keras_seq.attention",
     "keras_seq.transformer",
     "keras_seq.models",
+    "keras_seq.text",
     "keras_seq.training",
     "keras_seq.metrics.perplexity_metric",
     "keras_seq.metrics.sequence_accuracy_metric",

@@ -107,7 +107,17 @@ class Strategy:
         >>> import keras_seq
         >>> keras_seq.BeamSearch(num_beams=4).replace(alpha=1.0, max_length=20).alpha
         1.0
+
+        Raises:
+            TypeError: for a setting that it does not have.
         """
+        names = [field.name for field in dataclasses.fields(self)]
+        unknown = [name for name in settings if name not in names]
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} has no {', '.join(unknown)}. It has {', '.join(names)}; other strategies are "
+                "Greedy, Sampling and BeamSearch."
+            )
         return dataclasses.replace(self, **settings)
 
     @property

@@ -1,7 +1,7 @@
 """How good generated sequences are: BLEU, exact matches, edit distances.
 
-Apart from the metrics that `fit` uses (`SequenceAccuracy`, `Perplexity`, `BitsPerCharacter`) they take plain Python sequences and NumPy arrays and need no Keras:
-hypotheses of an exported bundle are judged on a machine that has none.
+Apart from the metrics that `fit` uses, `BitsPerCharacter`, `Perplexity` and `SequenceAccuracy`, they take plain Python
+sequences and NumPy arrays and need no Keras: hypotheses of an exported bundle are judged on a machine that has none.
 """
 
 import lazy_loader

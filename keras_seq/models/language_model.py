@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 from keras.src.utils.naming import uniquify
+from keras.src.utils.tracking import DotNotTrackScope
 
 from keras_seq.decoding.decoding import Decoding
 from keras_seq.decoding.loop import gather_rows, repeat_rows
@@ -120,7 +121,8 @@ class LanguageModel(CarriedState, ConfiguredModel, LanguageModelInference, keras
         **kwargs: Any,
     ):
         super().__init__(name=name or uniquify("language_model"), **kwargs)
-        self.tokenizer = tokenizer
+        with DotNotTrackScope():  # no part of what is computed: strings would keep XLA off
+            self.tokenizer = tokenizer
         self.vocabulary_size = vocabulary_size_of(tokenizer, vocabulary_size, start_id, end_id)
         self.cell = cell
         self.features = features

@@ -30,8 +30,8 @@ class LanguageModelInference(GeneratingModel):
             prompt: ids `(batch, time)` without a start token, padding 0 behind them; or, with a tokenizer, a text or a
                 list of texts. A row of padding alone, or an empty text, is no prompt: it is generated from the start.
                 `None` for one such row.
-            strategy: how to choose the tokens: a `keras_seq.Sampling`, which is the default and, with a tokenizer, never
-                draws the unknown token; `Greedy` or `BeamSearch`.
+            strategy: how to choose the tokens: a `keras_seq.Sampling`, which is the default and never draws the unknown
+                token of a tokenizer; `Greedy` or `BeamSearch`.
             **settings: settings of the strategy to replace, such as `num_samples=8`.
 
         Returns:

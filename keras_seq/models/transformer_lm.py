@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import keras
 from keras import ops
 from keras.src.utils.naming import uniquify
+from keras.src.utils.tracking import DotNotTrackScope
 
 from keras_seq.models.argument_checks import check_learned_positions, vocabulary_size_of
 from keras_seq.models.description import describe_transformer
@@ -128,7 +129,8 @@ class TransformerLM(TransformerModel, TransformerLMDecoding, keras.Model):
         **kwargs: Any,
     ):
         super().__init__(name=name or uniquify("transformer_lm"), **kwargs)
-        self.tokenizer = tokenizer
+        with DotNotTrackScope():  # no part of what is computed: strings would keep XLA off
+            self.tokenizer = tokenizer
         self.vocabulary_size = vocabulary_size_of(tokenizer, vocabulary_size, start_id, end_id)
         self.features = features
         self.num_heads = num_heads

@@ -42,6 +42,11 @@ def assert_drawn_from(tokens, probabilities):
         ({"top_p": 1.0}, PROBABILITIES),
         ({"top_k": 3, "top_p": 0.9}, PROBABILITIES * [0, 0, 1, 1, 1]),
         ({"banned_ids": [2]}, PROBABILITIES * [1, 1, 0, 1, 1]),
+        ({"min_p": 0.0}, PROBABILITIES),
+        ({"min_p": 0.6}, PROBABILITIES * [0, 0, 1, 0, 1]),
+        ({"min_p": 0.6, "temperature": 0.5}, PROBABILITIES**2 * [0, 0, 1, 0, 0]),
+        ({"min_p": 1.0}, PROBABILITIES * [0, 0, 1, 0, 0]),
+        ({"min_p": 0.01, "top_k": 2}, PROBABILITIES * [0, 0, 1, 0, 1]),
     ],
 )
 def test_draws_follow_the_distribution(settings, probabilities):
@@ -76,6 +81,7 @@ def test_samples_of_one_source_differ_and_come_with_their_log_probability():
     ("settings", "message"),
     [
         ({"temperature": 0.0}, r"`temperature` must be a number from 0.01 to 100.0. Received: temperature=0.0"),
+        ({"min_p": -0.1}, r"`min_p` must be a number from 0.0 to 1.0. Received: min_p=-0.1"),
         ({"top_p": 1.5}, r"`top_p` must be a number from 0.0 to 1.0. Received: top_p=1.5"),
         ({"top_k": 0}, r"`top_k` must be a positive integer. Received: top_k=0"),
         ({"seed": -1}, r"`seed` must be an integer from 0 to 2147483647. Received: seed=-1"),

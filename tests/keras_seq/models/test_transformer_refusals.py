@@ -89,7 +89,7 @@ def test_more_tokens_than_there_are_positions_cannot_be_asked_for():
     assert lm.generation_limits(4) == (4, {"time": 7})
     # Where the caller names no length, it is what there is room for.
     assert model.generate(sources()).ids.shape[-1] <= 9
-    assert lm.generate(np.full((2, 4), 3, "int32"), num_beams=2).ids.shape[-1] <= 7
+    assert lm.generate(np.full((2, 4), 3, "int32"), num_samples=2).ids.shape[-1] <= 7
 
 
 def test_more_beams_than_tokens_are_refused():

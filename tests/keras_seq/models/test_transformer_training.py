@@ -44,7 +44,7 @@ def test_a_language_model_learns_to_count_and_goes_on_with_a_prompt():
     model.compile(keras.optimizers.Adam(0.03), keras_seq.SequenceCrossentropy())
     losses = model.fit(one_late(rows), rows, batch_size=7, epochs=60, verbose=0).history["loss"]
     assert losses[-1] < 0.6  # the first token is anyone's guess: log(7) / 5 = 0.39
-    found = model.generate(rows[:, :2], num_beams=2, max_length=6)
+    found = model.generate(rows[:, :2], keras_seq.BeamSearch(num_beams=2, max_length=6))
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(found.ids)[:, 0, :3], rows[:, 2:])
 
 
