@@ -1,7 +1,8 @@
 """Every recurrent layer in every setting becomes native ONNX nodes, and computes what Keras does on the CPU.
 
 One functional model holds all calls of a layer in a wrapper; its nodes are counted and all outputs are compared.
-Where classes of two libraries are mixed, any two of the arguments meet in every way; elsewhere all of them do.
+Where classes of two libraries are mixed, or directions merged otherwise than by concatenation, any two of the arguments
+meet in every way; elsewhere all of them do.
 """
 
 import contextlib
@@ -86,7 +87,6 @@ BOTH_WAYS = {f"bidirectional-{mode}": _bidirectional(keras_seq.Bidirectional, mo
 STOCK_BOTH_WAYS = {
     f"keras-bidirectional-{mode}": _bidirectional(keras.layers.Bidirectional, mode) for mode in MERGE_MODES
 }
-MERGED = {name: both for name, both in {**BOTH_WAYS, **STOCK_BOTH_WAYS}.items() if "concat" not in name}
 STACKED = {"stacked": _stacked(), "stacked-residual": _stacked(residual=True)}
 STACKED_BACKWARD = _stacked(residual=True, go_backwards=True)
 OVER_CELLS = {
@@ -105,15 +105,9 @@ class Variant(NamedTuple):
     with_state: bool
 
 
-def _variants(wrapper):
-    plain = itertools.product((False, True), (False, True), (False,), (False, True), (False, True))
-    variants = [Variant(*values) for values in plain]
-    if wrapper in MERGED.values():  # merging comes after what a mask does
-        return variants
-    return [*variants, *ZERO_OUTPUTS]
-
-
 ZERO_OUTPUTS = [Variant(True, False, True, True, True), Variant(False, False, True, True, True)]
+PLAIN_CALLS = itertools.product((False, True), (False, True), (False,), (False, True), (False, True))
+ALL = [*(Variant(*values) for values in PLAIN_CALLS), *ZERO_OUTPUTS]
 # Any two arguments meet in every way.
 PAIRS = [
     Variant(False, False, False, False, False),
@@ -125,15 +119,20 @@ PAIRS = [
 
 
 def _cases():
-    cases = list(itertools.product(OURS.items(), {**PLAIN, **BOTH_WAYS, **STACKED}.items()))
-    cases += itertools.product(STOCK.items(), {**PLAIN, **STOCK_BOTH_WAYS, **OVER_CELLS}.items())
+    concat, *merges = BOTH_WAYS.items()
+    stock_concat, *stock_merges = STOCK_BOTH_WAYS.items()
+    cases = list(itertools.product(OURS.items(), [*PLAIN.items(), concat, *STACKED.items()]))
+    cases += itertools.product(STOCK.items(), [*PLAIN.items(), stock_concat, *OVER_CELLS.items()])
     cases += [((name, OURS[name]), ("stacked-backward", STACKED_BACKWARD)) for name in ("GRU-reset_before", "LSTM")]
+    # Merging comes after all that a kind or a mask does: each kind has one of the other modes.
+    merged = list(zip(OURS.items(), itertools.cycle(merges), strict=False))
+    merged += zip(STOCK.items(), itertools.cycle(stock_merges), strict=False)
     # Classes of both libraries mixed: each kind over its cell, and every merge mode of each Bidirectional.
     mixed = list(itertools.product(OURS.items(), [("RNN-of-cell", OVER_CELLS["RNN-of-cell"])]))
     mixed += zip(list(OURS.items())[-5:], STOCK_BOTH_WAYS.items(), strict=True)
     mixed += zip(STOCK.items(), BOTH_WAYS.items(), strict=True)
-    all_calls = [(*case, _variants(case[1][1])) for case in cases]
-    all_calls += [(*case, [*PAIRS, *ZERO_OUTPUTS]) for case in mixed]
+    all_calls = [(*case, ALL) for case in cases]
+    all_calls += [(*case, [*PAIRS, *ZERO_OUTPUTS]) for case in (*merged, *mixed)]
     return [pytest.param((kind, wrapper, calls), id=f"{k}-{w}") for (k, kind), (w, wrapper), calls in all_calls]
 
 
