@@ -42,7 +42,7 @@ class CharTokenizer(Tokenizer):
         texts: Strings, `(batch,)`, or one alone, `()`.
 
     Output shape:
-        As `Tokenizer` has it: `(batch, time)`, int32, with a mask.
+        As `Tokenizer` has it: `(batch, time)`, int32.
 
     Raises:
         ValueError: If a token, special ones aside, is not one character.
@@ -85,11 +85,13 @@ class CharTokenizer(Tokenizer):
             name=name,
             **kwargs,
         )
+        known: dict[int, int] = {-1: UNKNOWN_ID}  # no code point, so that there is a first one in any case
         for index, token in enumerate(self.vocabulary[len(SPECIAL_TOKENS) :], len(SPECIAL_TOKENS)):
             if len(token) != 1:
-                raise ValueError(
-                    f"Every token of a CharTokenizer must be one character. Received: {token!r} at {index}."
-                )
+                raise ValueError(f"A token of a CharTokenizer must be one character. Received: {token!r} at {index}.")
+            known[ord(token)] = index
+        self._points = np.array(sorted(known), np.int32)
+        self._ids = np.array([known[point] for point in self._points.tolist()], np.int32)
 
     def split(self, texts: Any) -> tf.RaggedTensor:
         """Cuts texts into characters: one for each id that `encode` gives, special ones and `max_length` aside.
@@ -111,12 +113,7 @@ class CharTokenizer(Tokenizer):
         import tensorflow as tf
 
         points = code_points(texts, self.rules.get("lower", ()))
-        known = {ord(token): index for index, token in enumerate(self.vocabulary) if len(token) == 1}
-        if not known:
-            return points.with_flat_values(tf.fill(tf.shape(points.flat_values), UNKNOWN_ID))
-        keys = np.array(sorted(known), np.int32)
-        values = np.array([known[key] for key in keys.tolist()], np.int32)
         flat = points.flat_values
-        place = tf.maximum(tf.searchsorted(keys, flat, side="right") - 1, 0)
-        ids = tf.where(tf.equal(tf.gather(keys, place), flat), tf.gather(values, place), UNKNOWN_ID)
-        return points.with_flat_values(ids)
+        place = tf.searchsorted(self._points, flat, side="right") - 1
+        found = tf.equal(tf.gather(self._points, place), flat)
+        return points.with_flat_values(tf.where(found, tf.gather(self._ids, place), UNKNOWN_ID))

@@ -45,17 +45,15 @@ def code_points(texts: tf.Tensor, lower: Sequence[Sequence[int]] = ()) -> tf.Rag
 def split_words(
     texts: tf.Tensor,
     lower: Sequence[Sequence[int]],
-    separators: Sequence[Sequence[int]],
-    alone: Sequence[Sequence[int]],
+    classes: tuple[np.ndarray, np.ndarray],
 ) -> tf.RaggedTensor:
     """Cuts texts into words.
 
     Args:
         texts: `(batch,)` strings.
         lower: The `"lower"` rule, if capitals are to become small letters before anything else.
-        separators: Ranges of code points that end a word and are dropped.
-        alone: Ranges of code points each of which is a word by itself. What is in neither is a letter, and a word is
-            as many letters as follow one another.
+        classes: Which code points are letters, as `class_table` has it. A word is as many of them as follow one
+            another.
 
     Returns:
         `(batch, None)` strings.
@@ -63,9 +61,9 @@ def split_words(
     import tensorflow as tf
 
     points = code_points(texts, lower)
-    edges, classes = _class_table(separators, alone)
     flat, rows = points.flat_values, points.value_rowids()
-    kind = tf.gather(classes, tf.searchsorted(edges, flat, side="right"))
+    edges, kinds = classes
+    kind = tf.gather(kinds, tf.searchsorted(edges, flat, side="right"))
     letter = tf.equal(kind, _LETTER)
     # A letter goes on with a word if there is one before it, in the same text.
     goes_on = letter[1:] & letter[:-1] & tf.equal(rows[1:], rows[:-1])
@@ -87,9 +85,20 @@ def split_words(
     )
 
 
-def _class_table(separators: Sequence[Sequence[int]], alone: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Code points where a class begins, and the classes: `classes[i]` is that of the points from `edges[i - 1]` on."""
-    table = np.full(0x110000 + 1, _LETTER, np.uint8)
+def class_table(
+    separators: Sequence[Sequence[int]], alone: Sequence[Sequence[int]] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sorts the code points into separators, letters, and those that are words by themselves.
+
+    Args:
+        separators: Ranges of code points that end a word and are dropped.
+        alone: Ranges of code points each of which is a word by itself. What is in neither is a letter.
+
+    Returns:
+        The code points where another class begins, and the classes: `classes[i]` is that of the points from
+        `edges[i - 1]` up to `edges[i]`.
+    """
+    table = np.full(0x110000, _LETTER, np.uint8)
     for first, last in alone:
         table[first : last + 1] = _ALONE
     for first, last in separators:

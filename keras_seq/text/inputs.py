@@ -38,7 +38,7 @@ def text_tensor(texts: Any) -> tf.Tensor:
             texts = tf.constant([_as_bytes(text) for text in texts], tf.string)
         elif array is None:
             raise TypeError(f"Texts must be strings, or a sequence of them. Received: {texts!r} of type {type(texts)}.")
-    if isinstance(texts, tf.RaggedTensor | tf.SparseTensor) or texts.shape.rank not in (None, 0, 1):
+    if isinstance(texts, tf.RaggedTensor | tf.SparseTensor) or len(texts.shape) > 1:
         raise ValueError(
             "Texts must be one string, or have the shape (batch,): one string for each example, as with "
             f'`keras.Input((), dtype="string")`. Received: shape={tuple(texts.shape)}.'

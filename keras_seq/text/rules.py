@@ -5,6 +5,7 @@ different versions of Unicode, and some lower-case by context or by language. So
 encoded, and keeps them when Python, TensorFlow or ONNX Runtime learn a new version of Unicode.
 """
 
+import functools
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -39,7 +40,7 @@ def default_rules(names: Iterable[str]) -> Rules:
     [[0, 0], [9, 13], [28, 32]]
     """
     make = {"whitespace": _whitespace, "punctuation": _punctuation, "lower": _lower}
-    return {name: make[name]() for name in names}
+    return {name: [list(entry) for entry in make[name]()] for name in names}
 
 
 def check_rules(rules: Mapping[str, Any], names: Iterable[str]) -> Rules:
@@ -98,13 +99,15 @@ def _maps_to_code_points(numbers: list[int]) -> bool:
         return True
     first, last, step, delta = numbers
     fits = step >= 1 and (last - first) % step == 0 and first + delta >= 0 and last + delta <= _LAST
-    return fits and not any(first + delta <= point <= last + delta for point in (_SURROGATES[0], _SURROGATES[-1]))
+    return fits and not (first + delta <= _SURROGATES[-1] and last + delta >= _SURROGATES[0])
 
 
+@functools.cache
 def _whitespace() -> list[list[int]]:
     return _ranges(lambda character: character.isspace() or character == "\0")
 
 
+@functools.cache
 def _punctuation() -> list[list[int]]:
     return _ranges(lambda character: unicodedata.category(character)[0] in "PS")
 
@@ -120,6 +123,7 @@ def _ranges(belongs: Callable[[str], bool]) -> list[list[int]]:
     return found
 
 
+@functools.cache
 def _lower() -> list[list[int]]:
     found: list[list[int]] = []
     for point in range(_LAST + 1):

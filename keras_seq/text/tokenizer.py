@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import keras
-from keras.src import backend
 
 from keras_seq.text import tokenizer_file
 from keras_seq.text.checks import check_count, check_flag, reject_text_alone, require_for_text
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 
-class Tokenizer(keras.layers.Layer):
+class Tokenizer(keras.layers.Layer, ABC):
     """Turns texts into ids, as a layer, and ids into texts: what `CharTokenizer` and the others have in common.
 
     A subclass says what a token is. Its ids are the tokens' places in `vocabulary`, which starts with the special
@@ -64,7 +63,12 @@ class Tokenizer(keras.layers.Layer):
 
     Output shape:
         `(batch, time)`, int32, padded behind with 0 to the longest text and at least one column wide; `(time,)` for one
-        text alone. The mask that goes with it is false for the padding. With `ragged=True` `(batch, None)`, not padded.
+        text alone. With `ragged=True` `(batch, None)`, not padded.
+
+    Masking:
+        An `Embedding(..., mask_zero=True)` finds the padding by its id. The ids themselves carry no mask: layers and
+        models that take ids, such as a functional model with that embedding inside, would warn that they drop it.
+        `compute_mask(texts)` gives it where it is wanted.
     """
 
     kind: ClassVar[str]
@@ -87,7 +91,7 @@ class Tokenizer(keras.layers.Layer):
         super().__init__(name=name, **{"dtype": "int32", **kwargs})
         if self.compute_dtype != "int32":
             raise ValueError(f"A tokenizer gives ids of dtype int32. Received: dtype={self.compute_dtype!r}.")
-        self.supports_masking = True
+        self.supports_masking = False  # Keras takes `compute_mask` for a wish to attach masks
         self.supports_jit = False  # XLA has no strings
         self.vocabulary = check_vocabulary(vocabulary)
         self.lowercase = check_flag("lowercase", lowercase)
@@ -190,10 +194,7 @@ class Tokenizer(keras.layers.Layer):
         missing = tf.cast(tf.equal(tf.shape(ids)[1], 0), tf.int32)
         ids = tf.pad(ids, [[0, 0], [0, missing]], constant_values=PAD_ID)
         ids.set_shape((texts.shape[0] if texts.shape.rank else 1, None))
-        ids = ids[0] if alone else ids
-        if keras.backend.backend() == "tensorflow":
-            backend.set_keras_mask(ids, tf.not_equal(ids, PAD_ID))
-        return ids
+        return ids[0] if alone else ids
 
     def compute_output_spec(self, texts: keras.KerasTensor) -> keras.KerasTensor:
         """The ids' shape and dtype."""
@@ -205,14 +206,10 @@ class Tokenizer(keras.layers.Layer):
         return (*input_shape, None)
 
     def compute_mask(self, texts: Any, mask: Any = None) -> Any:
-        """Which ids are no padding: `(batch, time)`, or `None` with `ragged=True`."""
-        if self.ragged:
-            return None
-        if isinstance(texts, keras.KerasTensor):
-            return keras.KerasTensor((*texts.shape, None), dtype="bool")
+        """Which ids of these texts are no padding: booleans `(batch, time)`, or `None` with `ragged=True`."""
         import tensorflow as tf
 
-        return tf.not_equal(self.call(text_tensor(texts)), PAD_ID)
+        return None if self.ragged else tf.not_equal(self.call(text_tensor(texts)), PAD_ID)
 
     def to_text(self, ids: Any) -> tf.Tensor:
         """Writes ids as texts, with TensorFlow operations: for the end of a graph.
@@ -290,6 +287,7 @@ class Tokenizer(keras.layers.Layer):
                 f"{cls.__name__} needs a document with `kind` {cls.kind!r}. Received: kind={kind!r}. "
                 "`keras_seq.load_tokenizer` takes every kind."
             )
+        check_rules(settings["rules"], ())  # `None`, too, is an error here
         return cls(**settings, **kwargs)
 
     def save(self, path: str | os.PathLike) -> None:

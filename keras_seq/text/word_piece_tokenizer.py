@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import keras
 
 from keras_seq.text.checks import check_choice, check_count, require_for_text
-from keras_seq.text.code_points import split_words
+from keras_seq.text.code_points import class_table, split_words
 from keras_seq.text.inputs import text_tensor
 from keras_seq.text.piece_vocabulary import learn_pieces
 from keras_seq.text.tokenizer import Tokenizer
@@ -57,7 +57,7 @@ class WordPieceTokenizer(Tokenizer):
         texts: Strings, `(batch,)`, or one alone, `()`.
 
     Output shape:
-        As `Tokenizer` has it: `(batch, time)`, int32, with a mask.
+        As `Tokenizer` has it: `(batch, time)`, int32.
 
     Example:
 
@@ -105,6 +105,7 @@ class WordPieceTokenizer(Tokenizer):
             name=name,
             **kwargs,
         )
+        self._classes = class_table(self.rules["whitespace"], alone=self.rules.get("punctuation", ()))
         import tensorflow as tf
 
         # The special tokens are left out, so that no text can forge them.
@@ -171,8 +172,7 @@ class WordPieceTokenizer(Tokenizer):
         return cls(learn_pieces(counts, max_size, counter.prefix, max_characters), **settings)
 
     def _words(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        lower, alone = self.rules.get("lower", ()), self.rules.get("punctuation", ())
-        return split_words(texts, lower, self.rules["whitespace"], alone)
+        return split_words(texts, self.rules.get("lower", ()), self._classes)
 
     def _countable(self, texts: list[Any]) -> tf.RaggedTensor:
         return self._words(text_tensor(texts))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_seq.text.checks import check_choice
-from keras_seq.text.code_points import split_words
+from keras_seq.text.code_points import class_table, split_words
 from keras_seq.text.inputs import text_tensor
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.vocabulary import UNKNOWN_ID
@@ -55,7 +55,7 @@ class WordTokenizer(Tokenizer):
         texts: Strings, `(batch,)`, or one alone, `()`.
 
     Output shape:
-        As `Tokenizer` has it: `(batch, time)`, int32, with a mask.
+        As `Tokenizer` has it: `(batch, time)`, int32.
 
     Example:
 
@@ -103,6 +103,11 @@ class WordTokenizer(Tokenizer):
             name=name,
             **kwargs,
         )
+        marks = self.rules.get("punctuation", [])
+        if self.punctuation == "remove":
+            self._classes = class_table([*self.rules["whitespace"], *marks])
+        else:
+            self._classes = class_table(self.rules["whitespace"], alone=marks)
         import tensorflow as tf
 
         # The special tokens are left out, so that no text can forge them; an empty table is not allowed.
@@ -127,12 +132,7 @@ class WordTokenizer(Tokenizer):
             return self._words(text_tensor(texts))
 
     def _words(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        separators, alone = self.rules["whitespace"], []
-        if self.punctuation == "split":
-            alone = self.rules["punctuation"]
-        elif self.punctuation == "remove":
-            separators = [*separators, *self.rules["punctuation"]]
-        return split_words(texts, self.rules.get("lower", ()), separators, alone)
+        return split_words(texts, self.rules.get("lower", ()), self._classes)
 
     def _token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
         words = self._words(texts)

@@ -255,7 +255,7 @@ def test_special_tokens_have_the_first_ids(make):
         ({"max_length": 0}, ValueError, "`max_length` must be a whole number of at least 1. Received: max_length=0"),
         ({"max_length": 2.5}, ValueError, "`max_length` must be a whole number"),
         ({"max_length": True}, ValueError, "`max_length` must be a whole number"),
-        ({"max_length": 1, "add_start": True, "add_end": True}, ValueError, "must have room for .* Received: 1"),
+        ({"max_length": 1, "add_start": True, "add_end": True}, ValueError, "must have room for .* Received: max_length=1"),
         ({"add_end": 1}, TypeError, "`add_end` must be True or False. Received: add_end=1"),
         ({"lowercase": "yes"}, TypeError, "`lowercase` must be True or False. Received: lowercase='yes'"),
         ({"ragged": None}, TypeError, "`ragged` must be True or False"),
