@@ -70,7 +70,10 @@ class ExportReport:
     def _why_ids_alone(self) -> str:
         if self.manifest.onnx.get("portable"):
             return "with strings they would not be portable. keras_seq.serving encodes"
-        return "no operator of ONNX Runtime cuts word pieces. keras_seq.serving encodes"
+        return (
+            "no operator of ONNX Runtime cuts word pieces, or lower-cases words of over 1000 letters. "
+            "keras_seq.serving encodes"
+        )
 
 
 def _decoding(decoding: dict) -> str:

@@ -7,16 +7,15 @@ giving one code, and a `LetterTree` is walked with the codes.
 
 from __future__ import annotations
 
-from keras_seq.export.errors import ExportError
 from keras_seq.export.text.code_points import lower_table
 from keras_seq.export.text.letter_tree import LetterTree, letter_tree
 from keras_seq.export.text.lookup import NUM_SPECIAL, UNKNOWN_ID
 from keras_seq.export.text.nodes import Nodes
 
-__all__ = ["lowered_ids"]
+__all__ = ["MOST_LETTERS", "lowered_ids"]
 
-_MOST_LETTERS = 1000
-"""RE2 repeats no expression more often."""
+MOST_LETTERS = 1000
+"""Of a word of the vocabulary: RE2, which tells how long words are, repeats no expression more often."""
 
 
 def lowered_ids(nodes: Nodes, tokens: str, tokenizer: dict) -> str:
@@ -26,17 +25,9 @@ def lowered_ids(nodes: Nodes, tokens: str, tokenizer: dict) -> str:
         nodes: Takes the nodes.
         tokens: Name of the words, of any shape.
         tokenizer: What the `tokenizer.json` of a word tokenizer says.
-
-    Raises:
-        ExportError: The vocabulary has a word of more than 1000 characters.
     """
     lower = {chr(point): chr(small) for point, small in lower_table(tokenizer["rules"]["lower"]).items()}
     tree = letter_tree(_spelled(tokenizer["vocabulary"], lower), UNKNOWN_ID)
-    if tree.longest > _MOST_LETTERS:
-        raise ExportError(
-            f"the vocabulary has a word of {tree.longest} characters; to lower-case texts in a graph, words may have "
-            f"{_MOST_LETTERS} at most. Leave that word out of the vocabulary, or export with tokenizer=None."
-        )
     # Each different word once: padding and repetitions cost nothing, nor does one long text among short ones.
     words, _, places, _ = nodes.add_many("Unique", tokens, outputs=[None, None, None, None], sorted=0)
     words = nodes.add("Concat", words, nodes.constant([""]), axis=0)  # `Tokenizer` gives no second axis to no strings

@@ -82,8 +82,8 @@ class Nodes:
         if key not in self._made:
             name = self._name("constant")
             if dtype is None:
-                content = [text.encode() for text in array.ravel()]
-                tensor = helper.make_tensor(name, onnx.TensorProto.STRING, array.shape, content)
+                tensor = onnx.TensorProto(name=name, data_type=onnx.TensorProto.STRING, dims=array.shape)
+                tensor.string_data.extend(text.encode() for text in array.ravel())  # `make_tensor` would cut a last NUL
             else:
                 tensor = onnx.numpy_helper.from_array(array, name)
             self.constants.append(tensor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras_seq.export.text.framing import Framing
 from keras_seq.export.text.lookup import look_up
-from keras_seq.export.text.lowered_words import lowered_ids
+from keras_seq.export.text.lowered_words import MOST_LETTERS, lowered_ids
 from keras_seq.export.text.nodes import Nodes
 from keras_seq.export.text.splitting import split_texts
 
@@ -12,7 +12,15 @@ __all__ = ["has_graph_form", "tokenize"]
 
 
 def has_graph_form(tokenizer: dict) -> bool:
-    """Whether a tokenizer can be written in operators that every ONNX Runtime has; word pieces cannot."""
+    """Whether a tokenizer can be written in operators that every ONNX Runtime has.
+
+    Word pieces cannot, nor can lower-cased words of more than 1000 characters.
+
+    Args:
+        tokenizer: What its `tokenizer.json` says.
+    """
+    if tokenizer["kind"] == "word" and tokenizer["lowercase"]:
+        return max(map(len, tokenizer["vocabulary"])) <= MOST_LETTERS
     return tokenizer["kind"] in ("char", "word")
 
 
