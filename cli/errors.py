@@ -24,7 +24,8 @@ _OPTIONS = {
     r"so texts must be given by name in a dict\. Received: list\.": (
         "and the command line has one text for all. Call Predictor.predict_text from Python."
     ),
-    r"`tokenizer=`": "--tokenizer",
+    r"`tokenizer=?`": "--tokenizer",
+    r"`labels`": "--labels",
     r"make Predictor\(\.\.\., graph='generate'\) or a Generator": "give --graph generate",
 }
 _FROM_PYTHON = " No option of the command line says that: export from Python, with keras_seq.export.export_model."

@@ -12,6 +12,7 @@ from keras_seq.cli.model_file import check_model_file, load_model, require_expor
 from keras_seq.cli.options import Atol, Imports, Json, ModelPath, Rtol
 from keras_seq.cli.output import print_json, progress, remark
 from keras_seq.cli.strategy import read_strategy
+from keras_seq.cli.text_options import read_labels, read_tokenizers
 
 FORMATS = ("onnx", "saved_model")
 
@@ -29,6 +30,22 @@ def export(
             metavar="STRATEGY",
             help="Write generate.onnx too, which decodes: greedy, sampling or beam_search, with settings behind a "
             "colon, as in beam_search:num_beams=4,max_length=40.",
+            show_default=False,
+        ),
+    ] = None,
+    tokenizer: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]FILE",
+            help="The tokenizer.json of the model's texts, or of one input's; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What the classes are called: a JSON list, or one for each output by its name.",
             show_default=False,
         ),
     ] = None,
@@ -61,6 +78,7 @@ def export(
     """
     chosen = _formats(formats)
     kept = _metadata(metadata)
+    named_classes = read_labels(labels)
     check_model_file(model)
     if out.exists() and not overwrite:
         raise CommandError(f"{out} exists already. Give --overwrite to replace it, or choose another folder.")
@@ -69,6 +87,7 @@ def export(
         say(f"loading {model}")
         loaded = load_model(model, imports or ())
         strategy = read_strategy(generate)
+        tokenizers = read_tokenizers(tokenizer or ())
         from keras_seq.export import ParityError, Tolerance, export_model
 
         try:
@@ -84,6 +103,8 @@ def export(
                 portable=portable,
                 min_onnxruntime=min_onnxruntime,
                 metadata=kept,
+                tokenizer=tokenizers,
+                labels=named_classes,
                 tolerance=Tolerance(atol, rtol),
                 progress=say,
             )
