@@ -71,6 +71,15 @@ def test_sections_are_counted_with_coverage_by_hand(tmp_path):
     assert score_analogies(vectors, tmp_path / "q", ignore_case=False).all.asked == 0
 
 
+def test_an_answer_in_other_case_is_right(tmp_path):
+    words = ["man", "king", "woman", "Queen", "queen", "KING"]
+    vectors = WordVectors(words, [[0, 1, 0.1], [1, 1, 0.1], [0, -1, 0.1], [0, 0, 1], [1, -1, 0.1], [1, -0.9, 0.1]])
+    (tmp_path / "q").write_text(": family\nman king woman QUEEN\n")
+    # `KING` would be the closest but for being asked; `queen` comes second, and `Queen` is what is looked up.
+    assert score_analogies(vectors, tmp_path / "q").all.correct == 1
+    assert gensim_vectors(vectors).evaluate_word_analogies(tmp_path / "q")[0] == 1
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

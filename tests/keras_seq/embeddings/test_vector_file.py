@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gensim.models import KeyedVectors
 
-from keras_seq.embeddings import WordVectors, read_word_vectors, write_word_vectors
+from keras_seq.embeddings import WordVectors, binary_vectors, read_word_vectors, write_word_vectors
 from keras_seq.embeddings import vector_file as module
 from tests.keras_seq.embeddings.toy_vectors import gensim_vectors, random_vectors
 
@@ -76,6 +76,13 @@ def test_the_original_tools_blanks_and_line_ends_are_read(tmp_path):
     (tmp_path / "plain.bin").write_bytes(b"2 2\nsun " + rows[0] + b"moon " + rows[1])
     for name in ("text", "tool.bin", "plain.bin"):
         assert_same(read_word_vectors(tmp_path / name), WordVectors(["sun", "moon"], [[1, 2], [3, 4]]))
+
+
+@pytest.mark.parametrize("block", [1, 7, 64])
+def test_words_and_vectors_may_lie_across_the_blocks_that_a_binary_file_is_read_by(tmp_path, monkeypatch, block):
+    odd_vectors().save(tmp_path / "v.bin")
+    monkeypatch.setattr(binary_vectors, "_BLOCK", block)
+    assert_same(read_word_vectors(tmp_path / "v.bin"), odd_vectors())
 
 
 def test_words_with_blanks_in_a_file_of_glove(tmp_path):

@@ -87,6 +87,10 @@ def test_equals_come_in_the_order_they_stand():
     vectors = WordVectors(list("abcde"), [[1, 0], [1, 1], [1, 1], [1, -1], [-1, 0]])
     assert [word for word, _ in vectors.most_similar("a", topn=3)] == ["b", "c", "d"]
     assert [word for word, _ in vectors.most_similar("a", topn=1)] == ["b"]
+    many = WordVectors([f"w{number}" for number in range(101)], np.tile([[1, 1], [1, 0]], (51, 1))[:101])
+    assert [word for word, _ in many.most_similar("w1", topn=53)[:50]] == [
+        f"w{number}" for number in range(3, 101, 2)
+    ] + ["w0"]
 
 
 def test_only_the_first_words_are_looked_through():
