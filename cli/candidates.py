@@ -106,10 +106,14 @@ def _session(model: str | bytes, threads: int, inputs: Sequence[str], outputs: S
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     own = [value.name for value in session.get_inputs()]
-    names = dict(zip(inputs, inputs if set(own) == set(inputs) else own, strict=True))
+    # Ids that a text may stand for are among those that may be left out.
+    known = {*own, *(value.name for value in session.get_overridable_initializers())}
+    names = dict(zip(inputs, inputs if known.issuperset(inputs) else own, strict=True))
+    given = [value.name for value in session.get_outputs()]
+    asked = list(outputs) if set(given).issuperset(outputs) else given
 
     def run(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return dict(zip(outputs, session.run(None, {names[n]: v for n, v in values.items()}), strict=True))
+        return dict(zip(outputs, session.run(asked, {names[n]: v for n, v in values.items()}), strict=True))
 
     return run
 

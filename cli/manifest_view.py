@@ -8,6 +8,7 @@ from keras_seq.cli.output import print_line, print_table, size_text
 from keras_seq.serving.errors import BundleError
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.manifest import Manifest
+from keras_seq.serving.text_spec import TextSpec
 
 
 def manifest_json(path: Path, manifest: Manifest) -> dict[str, Any]:
@@ -81,10 +82,10 @@ def _print_graph(name: str, graph: GraphSpec) -> None:
         in_all = " in all chunks together" if graph.states else ""
         remarks += [f"{dim} up to {graph.limits[dim]}{in_all}" for dim in spec.shape if dim in graph.limits]
         rows.append(["input", spec.name, str(spec), ", ".join(remarks)])
+    text = graph.text or TextSpec()
+    rows += [["input", name, "string (batch,)", f"in place of {ids}"] for name, ids in text.inputs.items()]
     rows += [["output", spec.name, str(spec), ""] for spec in graph.outputs]
-    if graph.text is not None:
-        rows += [["input", name, "string (batch,)", f"in place of {ids}"] for name, ids in graph.text.inputs.items()]
-        rows += [["output", name, "string", ""] for name in graph.text.outputs]
+    rows += [["output", name, "string", ""] for name in text.outputs]
     for option in graph.options:
         rows.append(["option", option.name, option.dtype, str(option).partition(", ")[2]])
     for state in graph.states:
