@@ -80,7 +80,7 @@ def write_text(file: IO[bytes], words: Sequence[str], vectors: np.ndarray, *, he
     if header:
         file.write(b"%d %d\n" % vectors.shape)
     for word, row in zip(words, vectors.astype(np.float32), strict=True):
-        file.write(f"{word} {' '.join(row.astype(str))}\n".encode())
+        file.write(f"{word} {' '.join(map(str, row))}\n".encode())
 
 
 def _header(line: bytes, name: str) -> tuple[int, int]:
