@@ -31,21 +31,34 @@ def text_tensor(texts: Any) -> tf.Tensor:
     import tensorflow as tf
 
     if not tf.is_tensor(texts):
-        array = texts if isinstance(texts, np.ndarray) else None
-        if isinstance(texts, str | bytes) or (array is not None and array.ndim == 0):
-            texts = tf.constant(_as_bytes(texts.item() if array is not None else texts))
-        elif isinstance(texts, Sequence) or (array is not None and array.ndim == 1):
-            texts = tf.constant([_as_bytes(text) for text in texts], tf.string)
-        elif array is None:
-            raise TypeError(f"Texts must be strings, or a sequence of them. Received: {texts!r} of type {type(texts)}.")
-    if isinstance(texts, tf.RaggedTensor | tf.SparseTensor) or len(texts.shape) > 1:
-        raise ValueError(
-            "Texts must be one string, or have the shape (batch,): one string for each example, as with "
-            f'`keras.Input((), dtype="string")`. Received: shape={tuple(texts.shape)}.'
-        )
+        texts = _constant(texts)
+    if isinstance(texts, tf.RaggedTensor | tf.SparseTensor) or (texts.shape.rank or 0) > 1:
+        raise _shape_error(texts)
     if texts.dtype != tf.string:
         raise TypeError(f"Texts must be strings. Received: a tensor of dtype {texts.dtype.name}.")
-    return texts
+    return tf.ensure_shape(texts, (None,)) if texts.shape.rank is None else texts
+
+
+def _constant(texts: Any) -> tf.Tensor:
+    import tensorflow as tf
+
+    if isinstance(texts, str | bytes):
+        return tf.constant(_as_bytes(texts))
+    if isinstance(texts, Sequence):
+        return tf.constant([_as_bytes(text) for text in texts], tf.string)
+    if not hasattr(texts, "__array__"):
+        raise TypeError(f"Texts must be strings, or a sequence of them. Received: {texts!r} of type {type(texts)}.")
+    array = np.asarray(texts)
+    if array.ndim > 1:
+        raise _shape_error(array)
+    return _constant(array.tolist())
+
+
+def _shape_error(texts: Any) -> ValueError:
+    return ValueError(
+        "Texts must be one string, or have the shape (batch,): one string for each example, as with "
+        f'`keras.Input((), dtype="string")`. Received: shape={tuple(texts.shape)}.'
+    )
 
 
 def _as_bytes(text: Any) -> bytes:

@@ -137,6 +137,7 @@ def test_ids_that_are_none_are_refused(make):
         (tf.constant([1, 2]), TypeError, "Received: a tensor of dtype int32"),
         (np.array([["a", "b"]]), ValueError, r"have the shape \(batch,\).* Received: shape=\(1, 2\)"),
         ([["a", "b"]], TypeError, r"Texts must be strings. Received: \['a', 'b'\]"),
+        (tf.ragged.constant([["a"], []]), ValueError, r"have the shape \(batch,\).* Received: shape=\(2, None\)"),
         (tf.constant([["a", "b"]]), ValueError, r"have the shape \(batch,\).* Received: shape=\(1, 2\)"),
     ],
 )
@@ -154,7 +155,14 @@ def test_texts_may_be_of_any_kind_of_string(make):
         assert tokenizer.encode(texts) == expected
         assert tokenizer(texts).numpy().tolist() == padded(expected)
     assert tokenizer.encode(tf.constant(LINES)) == expected
-    assert tokenizer.encode(np.array(LINES[0])) == expected[0]
+    for text in (np.array(LINES[0]), np.str_(LINES[0]), np.bytes_(encoded[0]), tf.constant(LINES[0])):
+        assert tokenizer.encode(text) == expected[0]
+
+
+def test_a_graph_that_knows_no_shape_takes_a_batch(make):
+    tokenizer = make()
+    encode = tf.function(tokenizer, input_signature=[tf.TensorSpec(None, tf.string)])
+    assert encode(tf.constant(LINES)).numpy().tolist() == padded(tokenizer.encode(LINES))
 
 
 def test_tf_data_maps_texts_to_ids(make):
@@ -255,7 +263,11 @@ def test_special_tokens_have_the_first_ids(make):
         ({"max_length": 0}, ValueError, "`max_length` must be a whole number of at least 1. Received: max_length=0"),
         ({"max_length": 2.5}, ValueError, "`max_length` must be a whole number"),
         ({"max_length": True}, ValueError, "`max_length` must be a whole number"),
-        ({"max_length": 1, "add_start": True, "add_end": True}, ValueError, "must have room for .* Received: max_length=1"),
+        (
+            {"max_length": 1, "add_start": True, "add_end": True},
+            ValueError,
+            "must have room for .* Received: max_length=1",
+        ),
         ({"add_end": 1}, TypeError, "`add_end` must be True or False. Received: add_end=1"),
         ({"lowercase": "yes"}, TypeError, "`lowercase` must be True or False. Received: lowercase='yes'"),
         ({"ragged": None}, TypeError, "`ragged` must be True or False"),
