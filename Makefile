@@ -26,11 +26,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-dates demo-translate test test-tensorflow test-jax test-all bench lint format venv
+.PHONY: help demo demo-dates demo-translate demo-language-model demo-sentiment demo-memory test test-tensorflow test-jax test-all bench lint format venv
 .NOTPARALLEL:
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":[^#]*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":[^#]*## "} /^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(INSTALLED) ## Train a tagger, export it, verify it, time it, run it; DATA=folder for CoNLL-U files, MODEL=lstm|transformer
 	@$(BIN)/python examples/tag.py --out "$(OUT)" $(if $(DATA),--data "$(DATA)") \
@@ -42,6 +42,15 @@ demo-dates: $(INSTALLED) ## Learn to read dates in 34 languages, export with the
 demo-translate: $(INSTALLED) ## Learn to translate; BLEU, beam search, error analysis; DATA=folder, MODEL=attention|plain|transformer
 	@$(BIN)/python examples/translate.py $(if $(DATA),--data "$(DATA)") \
 	    $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE))
+
+demo-language-model: $(INSTALLED) ## Learn to write by character; bits, samples, texts from the graph; DATA=folder, MODEL=recurrent|transformer
+	@$(BIN)/python examples/language_model.py $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model $(MODEL))
+
+demo-sentiment: $(INSTALLED) ## Learn to name what a text is, with and without word vectors learnt beforehand; DATA=folder
+	@$(BIN)/python examples/sentiment.py $(if $(DATA),--data "$(DATA)")
+
+demo-memory: $(INSTALLED) ## How far back plain RNN, GRU and LSTM remember, and what clipping does to exploding gradients
+	@$(BIN)/python examples/vanishing_gradients.py
 
 test: lint test-tensorflow test-jax ## Lint, all tests under TensorFlow, a short pass under JAX
 
