@@ -9,7 +9,7 @@ from keras_seq.text import CharTokenizer, WordPieceTokenizer, WordTokenizer
 from tests.repository import ROOT
 
 DATA = ROOT.parent / "shared" / "data"
-LINES_OF_EACH = 150
+LINES_OF_EACH = 70
 
 pytestmark = pytest.mark.backend("tensorflow")
 
@@ -24,7 +24,7 @@ def lines():
     for path in files:
         with open(path, "rb") as file:
             found += islice(file, LINES_OF_EACH)
-    assert len(found) > 3000
+    assert len(found) > 1500
     return found
 
 
@@ -33,7 +33,7 @@ def lines():
     [
         (CharTokenizer, {"lowercase": True, "min_count": 2, "add_start": True, "add_end": True, "max_length": 53}),
         (WordTokenizer, {"min_count": 2, "add_end": True}),
-        (WordPieceTokenizer, {"min_count": 3, "max_size": 2000, "max_characters": 150, "max_word_length": 23}),
+        (WordPieceTokenizer, {"min_count": 5, "max_size": 1000, "max_characters": 150, "max_word_length": 23}),
     ],
 )
 def test_python_gives_the_ids_of_tensorflow(lines, kind, settings):
