@@ -108,28 +108,10 @@ def learn(
     seed: int,
     console: Console,
 ) -> Classifier:
-    """Trains one classifier and judges it.
-
-    The vocabulary is that of the texts to learn from and, where there are vectors, every word that has one: words that
-    no labelled text has are then understood too.
-    """
+    """Trains one classifier and judges it."""
     keras.utils.set_random_seed(seed)
     begin = time.perf_counter()
-    known = dict.fromkeys(word for row in words for word in row)
-    if vectors is not None:
-        known.update(dict.fromkeys(vectors.words))
-    tokenizer = WordTokenizer(
-        [*SPECIAL, *(word for word in known if word not in SPECIAL)], max_length=MAX_LENGTH, name="tokenizer"
-    )
-    if vectors is None:
-        embedding = keras.layers.Embedding(
-            tokenizer.vocabulary_size,
-            FEATURES,
-            mask_zero=True,
-            embeddings_initializer=keras.initializers.RandomUniform(-0.25, 0.25, seed=seed),
-        )
-    else:
-        embedding = vectors.to_embedding_layer(tokenizer, seed=seed)
+    tokenizer, embedding = starting_point(words, vectors, seed)
     model = build(embedding, len(corpus.labels), units=options.units, dropout=options.dropout)
     classes = [corpus.labels.index(label) for _, label in texts]
     ids = tokenizer.encode([text for text, _ in texts])
@@ -138,6 +120,35 @@ def learn(
     found = probabilities(model, tokenizer.encode([text for text, _ in corpus.dev])).argmax(axis=-1)
     right = [corpus.labels[index] == label for index, (_, label) in zip(found, corpus.dev, strict=True)]
     return Classifier(model, tokenizer, corpus.labels, float(np.mean(right)), seconds)
+
+
+def starting_point(
+    words: Sequence[Sequence[str]], vectors: WordVectors | None, seed: int
+) -> tuple[WordTokenizer, keras.layers.Embedding]:
+    """Makes the vocabulary and the vectors that a classifier starts from.
+
+    Args:
+        words: The tokens of each text to learn from.
+        vectors: What was learnt beforehand, or None. All words that have a vector come into the vocabulary: those that
+            no labelled text has are then understood too.
+        seed: Of vectors that are drawn.
+
+    Returns:
+        The tokenizer, and the layer.
+    """
+    known = dict.fromkeys(word for row in words for word in row)
+    if vectors is not None:
+        known.update(dict.fromkeys(vectors.words))
+    vocabulary = [*SPECIAL, *(word for word in known if word not in SPECIAL)]
+    tokenizer = WordTokenizer(vocabulary, max_length=MAX_LENGTH, name="tokenizer")
+    if vectors is not None:
+        return tokenizer, vectors.to_embedding_layer(tokenizer, seed=seed)
+    return tokenizer, keras.layers.Embedding(
+        len(vocabulary),
+        FEATURES,
+        mask_zero=True,
+        embeddings_initializer=keras.initializers.RandomUniform(-0.25, 0.25, seed=seed),
+    )
 
 
 def tokens(splitter: WordTokenizer, texts: Sequence[Labelled]) -> list[list[str]]:

@@ -52,7 +52,7 @@ def demo(reviews, tmp_path_factory):
         patch.setattr(training, "FEWEST_STEPS", 1)
         patch.setattr(training, "LEARNING_RATE", 2e-2)
         arguments = ["--data", str(reviews), "--out", str(out), "--units", "8", "--dropout", "0", "--word-dropout", "0"]
-        code = sentiment.main([*arguments, "--epochs", "5", "--vector-epochs", "2", "--shares", "1", "0.1"], console)
+        code = sentiment.main([*arguments, "--epochs", "5", "--vector-epochs", "2", "--shares", "1"], console)
     assert results[0].stderr == ""
     return code, console.export_text(), results[0].stdout, out
 
@@ -73,10 +73,9 @@ def test_the_demo_succeeds_and_tells_each_step(demo):
 
 
 def test_what_reads_words_in_their_order_beats_naive_bayes(demo):
-    rows = re.findall(r"│ +([\d,]+) +│ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │", demo[1])
-    rows = [[float(cell.replace(",", "")) for cell in row] for row in rows]
-    assert [row[0] for row in rows] == [40, 400]
-    _, bayes, _, random, pretrained = rows[-1]
+    (row,) = re.findall(r"│ +([\d,]+) +│ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │ +([\d.]+) │", demo[1])
+    texts, bayes, _, random, pretrained = map(float, row)
+    assert texts == 400
     assert random > 0.9 > 0.75 > bayes
     assert pretrained > 0.9
 
