@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from keras_seq.text.code_points import code_points
-from keras_seq.text.inputs import text_tensor
+from keras_seq.text.inputs import text_batch
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.vocabulary import SPECIAL_TOKENS, UNKNOWN_ID
 
@@ -97,7 +97,7 @@ class CharTokenizer(Tokenizer):
         """Cuts texts into characters: one for each id that `encode` gives, special ones and `max_length` aside.
 
         Args:
-            texts: Strings, `(batch,)`, or a sequence of them.
+            texts: Strings, `(batch,)`, or a sequence of them; one alone is a batch of one.
 
         Returns:
             `(batch, None)` strings, lower-cased if the tokenizer does that.
@@ -105,7 +105,7 @@ class CharTokenizer(Tokenizer):
         import tensorflow as tf
 
         with tf.device("CPU:0"):
-            points = code_points(text_tensor(texts), self.rules.get("lower", ()))
+            points = code_points(text_batch(texts), self.rules.get("lower", ()))
             characters = tf.strings.unicode_encode(points.flat_values[:, tf.newaxis], "UTF-8")
             return points.with_flat_values(characters)
 

@@ -39,6 +39,12 @@ def text_tensor(texts: Any) -> tf.Tensor:
     return tf.ensure_shape(texts, (None,)) if texts.shape.rank is None else texts
 
 
+def text_batch(texts: Any) -> tf.Tensor:
+    """`text_tensor` of shape `(batch,)`: one text alone is a batch of one."""
+    texts = text_tensor(texts)
+    return texts if texts.shape.rank else texts[None]
+
+
 def _constant(texts: Any) -> tf.Tensor:
     import tensorflow as tf
 

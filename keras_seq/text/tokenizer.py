@@ -12,7 +12,7 @@ import keras
 
 from keras_seq.text import tokenizer_file
 from keras_seq.text.checks import check_count, check_flag, reject_text_alone, require_for_text
-from keras_seq.text.inputs import text_tensor
+from keras_seq.text.inputs import text_batch, text_tensor
 from keras_seq.text.rules import check_rules, default_rules
 from keras_seq.text.vocabulary import (
     END_ID,
@@ -109,7 +109,7 @@ class Tokenizer(keras.layers.Layer, ABC):
         """Cuts texts into tokens: one for each id that `encode` gives, `<start>`, `<end>` and `max_length` aside.
 
         Args:
-            texts: Strings, `(batch,)`, or a sequence of them.
+            texts: Strings, `(batch,)`, or a sequence of them; one alone is a batch of one.
 
         Returns:
             `(batch, None)` strings. An unknown token is what the text has.
@@ -243,7 +243,7 @@ class Tokenizer(keras.layers.Layer, ABC):
         """
         tensor = text_tensor(texts)
         ids = self._encoded(
-            tensor if tensor.shape.rank else tensor[None],
+            text_batch(tensor),
             self.add_start if add_start is None else check_flag("add_start", add_start),
             self.add_end if add_end is None else check_flag("add_end", add_end),
         ).to_list()

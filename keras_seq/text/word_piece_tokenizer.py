@@ -9,7 +9,7 @@ import keras
 
 from keras_seq.text.checks import check_choice, check_count, require_for_text
 from keras_seq.text.code_points import class_table, split_words
-from keras_seq.text.inputs import text_tensor
+from keras_seq.text.inputs import text_batch
 from keras_seq.text.piece_vocabulary import learn_pieces
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.vocabulary import SPECIAL_TOKENS, UNKNOWN_ID
@@ -118,7 +118,7 @@ class WordPieceTokenizer(Tokenizer):
         """Cuts texts into pieces: one for each id that `encode` gives, `<start>`, `<end>` and `max_length` aside.
 
         Args:
-            texts: Strings, `(batch,)`, or a sequence of them.
+            texts: Strings, `(batch,)`, or a sequence of them; one alone is a batch of one.
 
         Returns:
             `(batch, None)` strings. An unknown word is the word itself.
@@ -126,7 +126,7 @@ class WordPieceTokenizer(Tokenizer):
         import tensorflow as tf
 
         with tf.device("CPU:0"):
-            words = self._words(text_tensor(texts))
+            words = self._words(text_batch(texts))
             pieces = self._pieces(words.flat_values, tf.string)
             unknown = tf.equal(pieces.flat_values, _UNKNOWN)
             spelled = tf.where(unknown, tf.gather(words.flat_values, pieces.value_rowids()), pieces.flat_values)
@@ -175,7 +175,7 @@ class WordPieceTokenizer(Tokenizer):
         return split_words(texts, self.rules.get("lower", ()), self._classes)
 
     def _countable(self, texts: list[Any]) -> tf.RaggedTensor:
-        return self._words(text_tensor(texts))
+        return self._words(text_batch(texts))
 
     def _token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
         import tensorflow as tf

@@ -9,7 +9,7 @@ import keras
 
 from keras_seq.text.checks import check_choice
 from keras_seq.text.code_points import class_table, split_words
-from keras_seq.text.inputs import text_tensor
+from keras_seq.text.inputs import text_batch
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.vocabulary import UNKNOWN_ID
 
@@ -121,7 +121,7 @@ class WordTokenizer(Tokenizer):
         """Cuts texts into words: one for each id that `encode` gives, `<start>`, `<end>` and `max_length` aside.
 
         Args:
-            texts: Strings, `(batch,)`, or a sequence of them.
+            texts: Strings, `(batch,)`, or a sequence of them; one alone is a batch of one.
 
         Returns:
             `(batch, None)` strings, lower-cased if the tokenizer does that. An unknown word is what the text has.
@@ -129,7 +129,7 @@ class WordTokenizer(Tokenizer):
         import tensorflow as tf
 
         with tf.device("CPU:0"):
-            return self._words(text_tensor(texts))
+            return self._words(text_batch(texts))
 
     def _words(self, texts: tf.Tensor) -> tf.RaggedTensor:
         return split_words(texts, self.rules.get("lower", ()), self._classes)

@@ -157,6 +157,7 @@ def test_texts_may_be_of_any_kind_of_string(make):
     assert tokenizer.encode(tf.constant(LINES)) == expected
     for text in (np.array(LINES[0]), np.str_(LINES[0]), np.bytes_(encoded[0]), tf.constant(LINES[0])):
         assert tokenizer.encode(text) == expected[0]
+        assert tokenizer.split(text).to_list() == tokenizer.split(LINES[:1]).to_list()
 
 
 def test_a_graph_that_knows_no_shape_takes_a_batch(make):
