@@ -35,7 +35,9 @@ def test_words_outside_add_no_distance():
 
 @pytest.mark.parametrize("sentences", [[], [[]], [["?", "!"]], [["a"], ["b"]]])
 def test_a_corpus_without_pairs_is_refused(sentences):
-    with pytest.raises(ValueError, match="must hold two words of the vocabulary side by side. Received: a corpus that"):
+    with pytest.raises(
+        ValueError, match=r"must hold two words of the vocabulary side by side. Received: a corpus that"
+    ):
         cooccurrence_matrix(sentences, CountedVocabulary(["a", "b"], [1, 1]))
 
 
@@ -47,10 +49,10 @@ def test_sizes_that_are_not_positive_are_refused(setting):
 
 
 def test_an_unknown_weighting_is_refused():
-    with pytest.raises(ValueError, match="one of 'inverse_distance', 'uniform'. Received: weighting='gauss'"):
+    with pytest.raises(ValueError, match=r"one of 'inverse_distance', 'uniform'. Received: weighting='gauss'"):
         cooccurrence_matrix(SENTENCES, VOCABULARY, weighting="gauss")
 
 
 def test_ids_outside_the_vocabulary_are_refused():
-    with pytest.raises(ValueError, match="less than the 13 words"):
+    with pytest.raises(ValueError, match=r"less than the 13 words"):
         cooccurrence_matrix([[0, 13]], VOCABULARY)

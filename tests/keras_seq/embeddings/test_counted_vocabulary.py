@@ -35,20 +35,22 @@ def test_an_empty_corpus_is_refused(sentences):
 
 
 def test_a_vocabulary_of_one_word_is_refused():
-    with pytest.raises(ValueError, match=r"At least two words must occur 3 times or more.*4 distinct words, of which 1"):
+    with pytest.raises(
+        ValueError, match=r"At least two words must occur 3 times or more.*4 distinct words, of which 1"
+    ):
         CountedVocabulary.from_sentences(SENTENCES, min_count=3)
     with pytest.raises(ValueError, match=r"at least two words that occur.*Received: 1 of them"):
         CountedVocabulary(["x", "y"], [5, 0])
 
 
 def test_a_word_twice_is_refused():
-    with pytest.raises(ValueError, match="each word once. Received: 'x' more than once"):
+    with pytest.raises(ValueError, match=r"each word once. Received: 'x' more than once"):
         CountedVocabulary(["x", "y", "x"], [3, 2, 1])
 
 
 @pytest.mark.parametrize("counts", [[1, -1], [1, 0.5], [1, np.nan]])
 def test_counts_that_are_none_are_refused(counts):
-    with pytest.raises(ValueError, match="`counts` must be integers that are not negative"):
+    with pytest.raises(ValueError, match=r"`counts` must be integers that are not negative"):
         CountedVocabulary(["x", "y"], counts)
 
 
@@ -65,14 +67,14 @@ def test_ids_outside_are_refused_with_the_sentence(wrong):
 
 
 def test_a_sentence_that_is_a_string_is_refused():
-    with pytest.raises(TypeError, match="must be lists of words, and not strings"):
+    with pytest.raises(TypeError, match=r"must be lists of words, and not strings"):
         CountedVocabulary.from_sentences(["a b c"])
-    with pytest.raises(TypeError, match="not a string. Received: 'a b' as sentence 1"):
+    with pytest.raises(TypeError, match=r"not a string. Received: 'a b' as sentence 1"):
         list(CountedVocabulary.from_sentences(SENTENCES).encode([["a"], "a b"]))
 
 
 def test_a_sentence_of_other_things_is_refused():
-    with pytest.raises(TypeError, match="a list of words or of ids. Received: dtype float64"):
+    with pytest.raises(TypeError, match=r"a list of words or of ids. Received: dtype float64"):
         list(CountedVocabulary.from_sentences(SENTENCES).encode([[0.5]]))
 
 

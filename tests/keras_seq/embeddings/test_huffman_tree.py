@@ -55,5 +55,5 @@ def test_a_node_has_one_place():
 
 @pytest.mark.parametrize("counts", [[], [3], [2, -1], [[1, 2]]])
 def test_counts_that_make_no_tree_are_refused(counts):
-    with pytest.raises(ValueError, match="`counts` must be at least two numbers that are not negative"):
+    with pytest.raises(ValueError, match=r"`counts` must be at least two numbers that are not negative"):
         HuffmanTree(counts)

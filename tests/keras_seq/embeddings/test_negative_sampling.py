@@ -47,5 +47,5 @@ def test_equal_seeds_give_equal_words_and_a_generator_gives_others_each_time():
 
 @pytest.mark.parametrize("power", [-0.5, np.inf, np.nan])
 def test_a_power_that_is_none_is_refused(power):
-    with pytest.raises(ValueError, match="`power` must be a number that is at least 0. Received: power="):
+    with pytest.raises(ValueError, match=r"`power` must be a number that is at least 0. Received: power="):
         NoiseDistribution(COUNTS, power)

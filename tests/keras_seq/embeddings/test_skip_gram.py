@@ -22,7 +22,9 @@ def pairs(**settings):
 def random_model(loss, **settings):
     settings = {"negatives": NEGATIVES, "noise_words": NOISE, "row_limit": np.inf, **settings}
     model = SkipGram(VOCABULARY, FEATURES, loss, **settings)
-    model.set_weights([RANDOM.normal(size=weight.shape) for weight in model.trainable_weights] + model.get_weights()[2:])
+    model.set_weights(
+        [RANDOM.normal(size=weight.shape) for weight in model.trainable_weights] + model.get_weights()[2:]
+    )
     return model
 
 
@@ -155,23 +157,23 @@ def test_fit_learns_who_stands_with_whom(loss):
     random = np.random.default_rng(5)
     sentences = [(random.permutation(5) + 5 * (number % 2)).tolist() for number in range(400)]
     vocabulary = CountedVocabulary([f"w{number}" for number in range(10)], [200] * 10)
-    model = SkipGram(vocabulary, 11, loss, learning_rate=0.1, seed=3)
+    model = SkipGram(vocabulary, 11, loss, seed=3)
     model.compile()
-    history = model.fit(SkipGramPairs(sentences, vocabulary, sample=0, batch_words=128), epochs=15, verbose=0)
+    history = model.fit(SkipGramPairs(sentences, vocabulary, sample=0), epochs=60, verbose=0)
     assert history.history["loss"][-1] < history.history["loss"][0]
     vectors = model.word_vectors()
     near = np.mean([vectors.similarity("w0", f"w{number}") for number in range(1, 5)])
     far = np.mean([vectors.similarity("w0", f"w{number}") for number in range(5, 10)])
-    assert near > far + 0.5
+    assert near > far + 0.3
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_tiny_vocabulary_does_not_diverge(loss):
     sentences = [["a", "b", "a", "a", "b"] * 200]
     vocabulary = CountedVocabulary.from_sentences(sentences)
-    model = SkipGram(vocabulary, 3, loss, learning_rate=0.05)
+    model = SkipGram(vocabulary, 3, loss)
     model.compile()
-    model.fit(SkipGramPairs(sentences, vocabulary, sample=0), epochs=20, verbose=0)
+    model.fit(SkipGramPairs(sentences, vocabulary, sample=0), epochs=150, verbose=0)
     assert np.abs(model.word_vectors().vectors).max() < 20
 
 
@@ -234,44 +236,46 @@ def test_sizes_that_are_not_positive_are_refused(setting):
 
 
 def test_a_limit_that_is_not_positive_is_refused():
-    with pytest.raises(ValueError, match="`row_limit` must be positive. Received: row_limit=0"):
+    with pytest.raises(ValueError, match=r"`row_limit` must be positive. Received: row_limit=0"):
         SkipGram(VOCABULARY, row_limit=0)
 
 
 def test_a_list_of_words_is_no_vocabulary():
-    with pytest.raises(TypeError, match="`vocabulary` must be a CountedVocabulary. Received: list"):
+    with pytest.raises(TypeError, match=r"`vocabulary` must be a CountedVocabulary. Received: list"):
         SkipGram(["a", "b"])
 
 
 def test_a_loss_in_compile_is_refused():
-    with pytest.raises(ValueError, match="loss of this model is 'negative_sampling'.*Received: loss='mse'"):
+    with pytest.raises(ValueError, match=r"SkipGram has its own loss; `compile` takes none. Received: loss='mse'"):
         SkipGram(VOCABULARY).compile("sgd", loss="mse")
 
 
 def test_other_data_and_another_vocabulary_are_refused():
     model = SkipGram(VOCABULARY, FEATURES)
     model.compile()
-    with pytest.raises(TypeError, match=r"learns from SkipGramPairs\(sentences, vocabulary\). Received: x of type list"):
+    with pytest.raises(
+        TypeError, match=r"learns from SkipGramPairs\(sentences, vocabulary\). Received: x of type list"
+    ):
         model.fit(SENTENCES)
     other = CountedVocabulary(["a", "b"], [1, 1])
-    with pytest.raises(ValueError, match="made with the model's vocabulary.*2 words there and 13 here"):
+    with pytest.raises(ValueError, match=r"made with the model's vocabulary.*2 words there and 13 here"):
         model.fit(SkipGramPairs([["a", "b"]], other))
 
 
 def test_what_is_wrong_with_the_sentences_is_said_by_fit():
     model = SkipGram(VOCABULARY, FEATURES)
     model.compile()
-    with pytest.raises(ValueError, match="two words of the vocabulary side by side"):
+    with pytest.raises(ValueError, match=r"two words of the vocabulary side by side"):
         model.fit(SkipGramPairs([["?"]], VOCABULARY))
-    with pytest.raises(ValueError, match="Received: 99 in sentence 0"):
+    with pytest.raises(ValueError, match=r"Received: 99 in sentence 0"):
         model.fit(SkipGramPairs([[1, 99]], VOCABULARY))
 
 
 def test_negative_sampling_has_no_probabilities():
-    with pytest.raises(ValueError, match="has no probabilities; take"):
+    with pytest.raises(ValueError, match=r"has no probabilities; take"):
         SkipGram(VOCABULARY).context_log_probs(["w1"])
 
 
 def test_probabilities_of_unknown_words_are_refused():
-    with pytest.raises(ValueError, match="'tree' is none of the vocabulary's 13 words"):
+    with pytest.raises(ValueError, match=r"'tree' is none of the vocabulary's 13 words"):
         random_model("full_softmax").context_log_probs(["tree"])

@@ -29,5 +29,5 @@ def test_nothing_is_left_out_without_a_threshold():
 
 @pytest.mark.parametrize("sample", [-1e-3, np.inf, np.nan])
 def test_a_threshold_that_is_none_is_refused(sample):
-    with pytest.raises(ValueError, match="`sample` must be a number that is at least 0. Received: sample="):
+    with pytest.raises(ValueError, match=r"`sample` must be a number that is at least 0. Received: sample="):
         keep_probabilities(COUNTS, sample)
