@@ -34,7 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "sample",
             "stream_tokens",
         ],
-        "embeddings": ["WordVectors"],
+        "embeddings": ["GloVe", "SkipGram", "WordVectors"],
         "metrics": ["BitsPerCharacter", "Perplexity", "SequenceAccuracy"],
         "models": ["LanguageModel", "Seq2Seq", "StateBridge", "Transformer", "TransformerLM"],
         "recurrent": [
@@ -52,7 +52,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_tfa_peephole_weights",
             "portable_kernels",
         ],
-        "text": ["CharTokenizer", "WordTokenizer", "load_tokenizer"],
+        "text": ["CharTokenizer", "WordPieceTokenizer", "WordTokenizer", "load_tokenizer"],
         "training": [
             "GradientError",
             "GradientMonitor",
@@ -82,6 +82,8 @@ register_with_keras(
     "keras_seq.attention",
     "keras_seq.transformer",
     "keras_seq.models",
+    "keras_seq.embeddings.glove",
+    "keras_seq.embeddings.skip_gram",
     "keras_seq.text",
     "keras_seq.training",
     "keras_seq.metrics.perplexity_metric",
