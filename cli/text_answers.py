@@ -32,7 +32,7 @@ def print_answers(texts: Sequence[str], answers: Mapping[str, Any]) -> None:
         texts: What was given.
         answers: What `Predictor.predict_text` gave.
     """
-    tokens = answers["tokens"]
+    tokens = next(rows for name, rows in answers.items() if _names_tokens(name) and not _are_arrays(rows))
     labels = {name.removesuffix(_LABELS): rows for name, rows in answers.items() if name.endswith(_LABELS)}
     of_texts = {name: rows for name, rows in labels.items() if isinstance(rows[0], str)}
     of_tokens = {name: rows for name, rows in labels.items() if name not in of_texts and _one_each(rows, tokens)}
@@ -126,6 +126,11 @@ def _write(text: str) -> None:
 
 def _are_arrays(value: Any) -> bool:
     return isinstance(value, np.ndarray) or all(isinstance(row, np.ndarray) for row in value)
+
+
+def _names_tokens(name: str) -> bool:
+    """`tokens`, or `words.tokens` where an output of the model has that name already."""
+    return name.rpartition(".")[2] == "tokens"
 
 
 def _one_each(rows: Sequence[Any], tokens: Sequence[Sequence[str]]) -> bool:
