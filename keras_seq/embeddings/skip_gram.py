@@ -191,9 +191,7 @@ class SkipGram(VectorModel):
     ) -> Tensor:
         # Every word is in every softmax, with a probability that comes to be that with which it is a context.
         everything = ops.arange(len(self.vocabulary), dtype="int32")
-        terms = ops.bincount(
-            ops.reshape(contexts, (-1,)), weights=ops.reshape(of_context, (-1,)), minlength=len(self.vocabulary)
-        )
+        terms = losses.count_terms(contexts, of_context, len(self.vocabulary))
         table = self._damped_rows(self.output_vectors, everything, terms)
         vectors = self._damped_rows(self.centre_vectors, centres, of_centre)
         return losses.full_softmax_loss(vectors, ops.take(table, contexts, axis=0), table, pairs, of_centre)

@@ -63,8 +63,13 @@ def damping(table: Tensor, ids: Tensor, terms: Tensor, limit: float) -> Tensor:
     """
     if limit == math.inf:
         return ops.ones_like(terms)
-    totals = ops.bincount(ops.reshape(ids, (-1,)), weights=ops.reshape(terms, (-1,)), minlength=table.shape[0])
+    totals = count_terms(ids, terms, table.shape[0])
     return ops.take(limit / ops.maximum(totals, limit), ids, axis=0)
+
+
+def count_terms(ids: Tensor, terms: Tensor, size: int) -> Tensor:
+    """The sum of the terms of each id, float32 `(size,)`; `ops.bincount` cannot be compiled under JAX."""
+    return ops.segment_sum(ops.reshape(terms, (-1,)), ops.reshape(ids, (-1,)), num_segments=size)
 
 
 def take_rows(table: Tensor, ids: Tensor) -> Tensor:
