@@ -150,7 +150,9 @@ def text_plan(
         ExportError: A tokenizer or a list of labels is none, or of an input that is not there, or a tokenizer does not
             suit the input's vocabulary.
     """
-    tokenizer = getattr(model, "tokenizer", None) if tokenizer is None else tokenizer
+    own = getattr(model, "tokenizer", None)
+    if tokenizer is None and isinstance(own, Tokenizer):  # a model of somebody else's may have any other there
+        tokenizer = own
     given_labels = _checked_labels(labels)
     if tokenizer is None:
         return TextPlan(labels=given_labels)

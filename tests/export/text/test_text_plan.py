@@ -1,11 +1,15 @@
 """`tokenizer=` and `labels=`: what they are refused for, and what every input is read by."""
 
+from dataclasses import replace
+
 import keras
 import pytest
 
 import keras_seq
 from keras_seq.export import ExportError, export_model
+from keras_seq.export.endpoint import Endpoint
 from keras_seq.export.generation import generation_of
+from keras_seq.export.lowering.trace import StreamState
 from keras_seq.export.signature import model_signature
 from keras_seq.export.text.text_plan import text_plan
 from keras_seq.text import CharTokenizer, WordTokenizer
@@ -78,6 +82,14 @@ def test_the_tokenizer_of_the_model_is_taken_where_none_is_given():
     plan = plan_of(language_model(tokenizer=LETTERS), generates=False)
     assert frames(plan) == {"ids": (LETTERS, True, False)}
     assert plan.written is None
+
+
+def test_chunks_of_a_stream_are_ids():
+    signature = model_signature(language_model())
+    state = StreamState("h", (3,))
+    step = Endpoint("step", "step", signature.inputs, (), lambda trace: None, states=(state,))
+    assert not plan_of(language_model(), LETTERS).of(step)
+    assert plan_of(language_model(), LETTERS).of(replace(step, states=()))
 
 
 def test_a_source_without_tokenizer_leaves_texts_to_come_out():
