@@ -37,3 +37,10 @@ def test_the_page_on_transformers_runs(run_page, tmp_path):
     assert len(names["continued"]) == 2
     assert all(result.passed for result in names["report"].parity)
     assert (tmp_path / "out" / "lm" / "step.onnx").is_file()
+
+
+def test_the_page_on_word_embeddings_runs(run_page, tmp_path):
+    names = run_page("word_embeddings.md", 8)
+    assert names["vectors"].analogy("man", "king", "woman")[0][0] == "queen"
+    assert names["report"].direct_bias()[1] < 1e-6
+    assert (tmp_path / "map.png").is_file()
