@@ -177,7 +177,8 @@ def text_plan(
     if not readings:
         raise ExportError(
             f"`tokenizer` has nothing to read: no input of model {model.name!r} is of ids, (batch, time). "
-            f"It takes: {', '.join(f'{name}: {spec}' for name, spec in taken.items())}."
+            f"It takes: {', '.join(f'{name}: {spec}' for name, spec in taken.items())}. Ids are an input such as "
+            "keras.Input((None,), dtype='int32')."
         )
     return TextPlan(readings, written, given_labels, dict(names))
 
