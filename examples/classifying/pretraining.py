@@ -7,10 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from keras_seq.embeddings.counted_vocabulary import CountedVocabulary
-from keras_seq.embeddings.skip_gram import SkipGram
-from keras_seq.embeddings.skip_gram_pairs import SkipGramPairs
-from keras_seq.embeddings.word_vectors import WordVectors
+from keras_seq.embeddings import CountedVocabulary, SkipGram, SkipGramPairs, WordVectors
 
 FEATURES = 100
 MIN_COUNT = 2
