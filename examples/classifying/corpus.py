@@ -61,7 +61,8 @@ def load_corpus(data: Path | None, texts: Sequence[Path], seed: int) -> Corpus:
     """
     unlabelled = [line for path in texts for line in read_lines(path)]
     if data is None:
-        labelled = read_docstrings()
+        labelled, others = read_docstrings()
+        unlabelled += others
         held_out = [zlib.crc32(text.encode()) % HELD_OUT_SHARE == 0 for text, _ in labelled]
         dev = [pair for pair, out in zip(labelled, held_out, strict=True) if out]
         train = [pair for pair, out in zip(labelled, held_out, strict=True) if not out]

@@ -28,26 +28,31 @@ MODULES = {module: chapter for chapter, modules in CHAPTERS.items() for module i
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def read_docstrings(library: Path | None = None) -> list[tuple[str, str]]:
-    """Reads the first paragraph of every docstring of the standard library, with the chapter its module belongs to.
+def read_docstrings(library: Path | None = None) -> tuple[list[tuple[str, str]], list[str]]:
+    """Reads every docstring of the standard library's modules in `CHAPTERS`.
 
     Args:
         library: The folder of the standard library; that of the running Python where None.
 
     Returns:
-        Pairs of text and label, in the order of the files. A text that stands twice is taken once.
+        The first paragraph of each with the chapter of its module, in the order of the files, and what comes behind
+        the first ones: paragraphs without a label. A text that stands twice is taken once.
     """
     library = library or Path(sysconfig.get_paths()["stdlib"])
-    found: dict[str, str] = {}
+    labelled: dict[str, str] = {}
+    others: dict[str, None] = {}
     for module, chapter in sorted(MODULES.items()):
         folder = library / module
         for path in sorted(folder.rglob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]:
-            for text in _first_paragraphs(path) if path.is_file() else ():
-                found.setdefault(text, chapter)
-    return list(found.items())
+            for docstring in _docstrings(path) if path.is_file() else ():
+                first, *rest = (" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
+                if first.count(" ") >= 2:
+                    labelled.setdefault(first, chapter)
+                others.update(dict.fromkeys(paragraph for paragraph in rest if paragraph.count(" ") >= 2))
+    return list(labelled.items()), list(others)
 
 
-def _first_paragraphs(path: Path) -> Iterator[str]:
+def _docstrings(path: Path) -> Iterator[str]:
     try:
         with tokenize.open(path) as file:
             tree = ast.parse(file.read())
@@ -55,6 +60,4 @@ def _first_paragraphs(path: Path) -> Iterator[str]:
         return  # some of the library's own test files are broken on purpose
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and (docstring := ast.get_docstring(node)):
-            text = " ".join(docstring.split("\n\n")[0].split())
-            if text.count(" ") >= 2:
-                yield text
+            yield docstring

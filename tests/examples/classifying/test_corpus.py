@@ -66,19 +66,21 @@ def test_a_plain_text_that_is_not_there_is_named(tmp_path):
 def test_docstrings_have_the_chapter_of_their_module(tmp_path):
     (tmp_path / "asyncio").mkdir()
     (tmp_path / "asyncio" / "a.py").write_text(
-        '"""Waits for tasks.\n\nAt length."""\n'
+        '"""Waits for tasks.\n\nAt some\n length."""\n'
         'class A:\n    """A task that\n    waits."""\n    def f(self):\n        """No."""\n'
     )
     (tmp_path / "statistics.py").write_text('def mean():\n    """Mean of\tnumbers."""\n    "not a docstring at all"\n')
     (tmp_path / "html.py").write_text('"""Mean of numbers."""\nasync def f(): """Makes text safe."""\n')
     (tmp_path / "turtle.py").write_text('"""Is in none of the chapters."""\n')
     (tmp_path / "csv.py").write_text('"""Is broken on purpose."""\ndef f(:\n')
-    assert read_docstrings(tmp_path) == [
+    labelled, others = read_docstrings(tmp_path)
+    assert labelled == [
         ("Waits for tasks.", "concurrency"),
         ("A task that waits.", "concurrency"),
         ("Mean of numbers.", "networks"),
         ("Makes text safe.", "networks"),
     ]
+    assert others == ["At some length."]
 
 
 def test_every_machine_has_docstrings_enough():
@@ -86,6 +88,7 @@ def test_every_machine_has_docstrings_enough():
     assert set(corpus.labels) == set(CHAPTERS)
     assert len(corpus.train) > 3000
     assert len(corpus.dev) > 400
+    assert len(corpus.unlabelled) > 2000
     assert not {text for text, _ in corpus.train} & {text for text, _ in corpus.dev}
 
 
