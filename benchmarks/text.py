@@ -103,16 +103,20 @@ def tagging(tokenizer, path: Path, texts: list[str], rounds: int) -> list[list[s
     without = session_of((path.parent / f"{path.name}-ids" / "model.onnx").read_bytes())
     twin = load_tokenizer(tokenizer.to_dict())
     predictor = Predictor(path, num_threads=1)
+    none = np.array([], object)
     asked = onnxruntime.RunOptions()
     asked.only_execute_path_to_fetches = True
     rows = []
     for batch in (1, 64):
         some = sample(texts, batch)
         array, ids = np.array(some, object), padded(twin.encode(some))
+        no_text = {"text": none, "ids": ids}
         ways = {
             "ids, no strings in the file": lambda ids=ids: without.run(["tags"], {"ids": ids}),
-            "ids": lambda ids=ids: with_strings.run(["tags"], {"ids": ids}),
-            "ids, only what is asked for": lambda ids=ids: with_strings.run(["tags"], {"ids": ids}, asked),
+            "ids": lambda feeds=no_text: with_strings.run(["tags"], feeds),
+            "ids, only what is asked for": lambda ids=ids: with_strings.run(
+                ["tags"], {"text": none, "ids": ids}, asked
+            ),
             "texts, tags": lambda array=array: with_strings.run(["tags"], {"text": array}),
             "texts, tags, tokens and labels": lambda array=array: with_strings.run(None, {"text": array}),
             "texts through `predict_text`": lambda some=some: predictor.predict_text(some),

@@ -95,7 +95,8 @@ def export_model(
             by name (and for `"target"`, what is generated). `model.onnx` and `generate.onnx` then take strings beside
             ids, and give strings back. By default that of the model: its attribute `tokenizer`, or those that the
             string inputs of a functional model go into.
-        labels: What the classes of the output are called, or of each output by name: an output of strings more.
+        labels: What the classes of the output are called, or of each output by name: an output of strings more. Two
+            labels suit a single score too, the probability of the second.
         metadata: Kept in the manifest as it is. Anything that JSON can hold.
         tolerance: Of the comparisons; the default allows `1e-5 + 1e-5 * |value|`.
         progress: Called with a line of text at the start of each stage.

@@ -42,9 +42,10 @@ def onnx_runner(path: Path, strings: bool = False) -> Runner:
         str(path), options, providers=providers, disabled_optimizers=disabled_optimizers(providers)
     )
     names = [output.name for output in session.get_outputs() if strings or output.type != "tensor(string)"]
+    no_text = {given.name: np.empty(0, object) for given in session.get_inputs() if given.type == "tensor(string)"}
 
     def run(inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return dict(zip(names, session.run(names, inputs), strict=True))
+        return dict(zip(names, session.run(names, no_text | inputs), strict=True))
 
     return run
 

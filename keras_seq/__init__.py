@@ -11,7 +11,17 @@ from keras_seq._registration import register_with_keras
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["attention", "decoding", "embeddings", "metrics", "models", "recurrent", "text", "training", "transformer"],
+    submodules=[
+        "attention",
+        "decoding",
+        "embeddings",
+        "metrics",
+        "models",
+        "recurrent",
+        "text",
+        "training",
+        "transformer",
+    ],
     submod_attrs={
         "attention": [
             "AttentionDecoder",

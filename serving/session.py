@@ -126,6 +126,7 @@ class Session:
         self._give_back.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         if self.spec.text is not None:  # no strings for who asks for numbers: a third of a tagger's time
             self._usual.only_execute_path_to_fetches = self._give_back.only_execute_path_to_fetches = True
+        self._no_text = {name: np.empty(0, object) for name in (self.spec.text.inputs if self.spec.text else ())}
         # ONNX Runtime notes in the first call which nodes that leaves, and does so without a lock of its own.
         self._first_call = threading.Lock() if self.spec.text is not None else None
 
@@ -167,9 +168,9 @@ class Session:
         inputs, outputs = session.get_inputs(), session.get_outputs()
         if spec.text is not None:
             said |= dict.fromkeys((*spec.text.inputs, *spec.text.outputs), "string")
-            # A text and the ids it stands for are both inputs that may be left out.
-            either = {*spec.text.inputs, *spec.text.inputs.values()}
-            inputs = inputs + [tensor for tensor in session.get_overridable_initializers() if tensor.name in either]
+            # The ids that a text stands for may be left out.
+            ids = spec.text.inputs.values()
+            inputs = inputs + [tensor for tensor in session.get_overridable_initializers() if tensor.name in ids]
         for side, names, tensors in (
             ("inputs", (*spec.input_names, *(spec.text.inputs if spec.text else ())), inputs),
             ("outputs", (*spec.output_names, *(spec.text.outputs if spec.text else ())), outputs),
@@ -218,7 +219,7 @@ class Session:
         options = self._give_back if self._relief.due(math.prod(shape[:2])) else self._usual
         try:
             with self._first_call or contextlib.nullcontext():
-                values = self._live().run(self._output_names, feeds, options)
+                values = self._live().run(self._output_names, {**self._no_text, **feeds}, options)
                 self._first_call = None
         except ServingError:
             raise

@@ -44,3 +44,16 @@ def test_the_page_on_word_embeddings_runs(run_page, tmp_path):
     assert names["vectors"].analogy("man", "king", "woman")[0][0] == "queen"
     assert names["report"].direct_bias()[1] < 1e-6
     assert (tmp_path / "map.png").is_file()
+
+
+def test_the_page_on_text_runs(run_page, tmp_path):
+    names = run_page("text.md", 5)
+    assert names["tokens"][0].tolist() == ["The", "CAT", "sat", "<end>"]
+    assert (names["tags"] == names["same"]).all()
+    assert (tmp_path / "tokenizer.json").is_file()
+
+
+def test_the_page_on_language_models_runs(run_page):
+    names = run_page("language_models.md", 3)
+    assert names["pear"] > 50 * names["pair"]
+    assert names["written"].text == names["streamed"].strip()

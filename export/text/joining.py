@@ -34,8 +34,9 @@ def chosen_ids(ids: str) -> str:
 def join_text(proto: onnx.ModelProto, text: GraphText) -> onnx.ModelProto:
     """Gives a finished graph its strings.
 
-    An input of ids and the string input beside it become initializers that are inputs too, both empty: a caller feeds
-    one of the two, and an `If` takes the ids of the text where there is a text. The outputs of strings come last.
+    A string input comes before all others. The input of ids becomes an initializer that is an input too, empty: a
+    caller who has ids feeds them, and no text beside them, `(0,)`; an `If` takes the ids of the text where there is
+    one. The outputs of strings come last.
 
     Args:
         proto: A finished graph; changed in place.
@@ -51,7 +52,7 @@ def join_text(proto: onnx.ModelProto, text: GraphText) -> onnx.ModelProto:
         chosen[given.ids.name] = _add_input(graph, given)
     nodes = Nodes("strings:")
     for output in text.labels:
-        label(nodes, output.scores.name, output.labels, output.name, chosen.get(output.ids, output.ids))
+        label(nodes, output, chosen.get(output.ids, output.ids))
         graph.output.append(_strings(output.name, output.scores.shape[:-1]))
     if text.written is not None:
         detokenize(nodes, "ids", text.written.document, TEXTS)
@@ -98,7 +99,6 @@ def _add_input(graph: onnx.GraphProto, given: TextInput) -> str:
     for node in reversed(nodes.nodes):
         graph.node.insert(0, node)
     graph.input.insert(0, _strings(given.name, ("batch",)))
-    graph.initializer.append(helper.make_tensor(given.name, TensorProto.STRING, [0], []))
     graph.initializer.append(helper.make_tensor(ids, kind, [0, 0], []))
     if given.tokens is not None:
         graph.output.append(_strings(given.tokens, given.ids.shape))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from keras_seq.serving.tensor_spec import TensorSpec
 
 __all__ = ["LabelOutput"]
@@ -16,7 +18,7 @@ class LabelOutput:
     Attributes:
         name: Of the output.
         scores: The output that has a score for each class along its last axis.
-        labels: One a class.
+        labels: One a class. Of two the scores may be one: the probability of the second.
         ids: Name of the input of ids `(batch, time)` whose padded steps have the label ""; None where steps are none.
     """
 
@@ -24,3 +26,12 @@ class LabelOutput:
     scores: TensorSpec
     labels: list[str]
     ids: str | None = None
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one score, the probability of the second label."""
+        return self.scores.shape[-1] == 1 and len(self.labels) == 2
+
+    def best(self, scores: np.ndarray) -> np.ndarray:
+        """The index of the label of each entry, from scores `(..., classes)`: `(...)`."""
+        return (scores[..., 0] > 0.5).astype("int64") if self.single else scores.argmax(axis=-1)

@@ -123,7 +123,7 @@ def _check_strings(
     """Compares labels and texts with what the numbers stand for."""
     expected = {}
     for output in text.labels:
-        best = np.array(output.labels, object)[numbers[output.scores.name].argmax(axis=-1)]
+        best = np.array(output.labels, object)[output.best(numbers[output.scores.name])]
         expected[output.name] = best if output.ids is None else np.where(ids[output.ids] != 0, best, "")
     if text.written is not None:
         writer = load_tokenizer(text.written.document)

@@ -120,10 +120,11 @@ class TextPlan:
             raise ExportError(f"`labels` names outputs {unknown} that the model lacks. It has: {list(known)}.")
         for name, value in labels.items():
             spec = known[name]
-            if len(spec.shape) < 2 or spec.shape[-1] != len(value):
+            scores = spec.shape[-1] if len(spec.shape) > 1 else None
+            if scores != len(value) and (scores, len(value)) != (1, 2):
                 raise ExportError(
-                    f"`labels` must have one label for each class of output {name!r}, which is {spec}. Received: "
-                    f"{len(value)} labels. An output with a single score has no classes: make it two, with softmax."
+                    f"`labels` must have one label for each class of output {name!r}, which is {spec}, or two for a "
+                    f"single score, the probability of the second. Received: {len(value)} labels."
                 )
         return TextPlan(self.readings, self.written, labels, self.names)
 

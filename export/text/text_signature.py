@@ -50,7 +50,9 @@ def text_signature(endpoint: Endpoint, text: GraphText) -> tuple[Callable, tf.Mo
             flat.append(tensor)
         results = dict(zip(outputs, function(*flat), strict=True)) | tokens
         for output in text.labels:
-            best = tf.gather(tf.constant(output.labels), tf.argmax(results[output.scores.name], axis=-1))
+            scores = results[output.scores.name]
+            index = tf.cast(scores[..., 0] > 0.5, "int64") if output.single else tf.argmax(scores, axis=-1)
+            best = tf.gather(tf.constant(output.labels), index)
             results[output.name] = best if output.ids is None else tf.where(ids[output.ids] != 0, best, "")
         if writer is not None:
             results[TEXTS] = writer.to_text(results["ids"])

@@ -42,10 +42,12 @@ class BundleText:
         }
         for spec in self._spec.outputs:
             labels = self.labels.get(spec.name, ())
-            if labels and spec.dtype.startswith("float") and spec.shape[-1] != len(labels):
+            fits = spec.shape[-1] == len(labels) or (spec.shape[-1], len(labels)) == (1, 2)
+            if labels and spec.dtype.startswith("float") and not fits:
                 raise BundleError(
                     f"{bundle.path}: bundle.json has {len(labels)} labels for output {spec.name!r} of graph {graph!r}, "
-                    f"which is {spec}. Export the model again, with a label for each entry of the last axis."
+                    f"which is {spec}. Export the model again, with a label for each entry of the last axis, or two for "
+                    "a single score."
                 )
 
     @cached_property
@@ -186,13 +188,19 @@ class BundleText:
 
 
 def _spell(row: np.ndarray, labels: Sequence[str], name: str) -> Any:
-    indices = row.argmax(axis=-1) if row.dtype.kind == "f" else row
+    indices = _likeliest(row, len(labels)) if row.dtype.kind == "f" else row
     if indices.size and not 0 <= indices.min() <= indices.max() < len(labels):
         raise ServingError(
             f"Output {name!r} gives indices of labels, and bundle.json has {len(labels)} for those from "
             f"{indices.min()} to {indices.max()}. Export the model again, with a label for each."
         )
     return np.array(labels, object)[indices].tolist() if indices.ndim else labels[int(indices)]
+
+
+def _likeliest(scores: np.ndarray, classes: int) -> np.ndarray:
+    """The index of the best class; of two with a single score that is the probability of the second."""
+    single = scores.shape[-1] == 1 and classes == 2
+    return (scores[..., 0] > 0.5).astype("int64") if single else scores.argmax(axis=-1)
 
 
 def shorten_list(words: Sequence[str], most: int = 8) -> str:

@@ -144,7 +144,7 @@ def write_tagger(folder: Path, *, strings: bool = False, limits: dict | None = N
         ]
         for node in nodes[4:6]:
             node.input[1] = "ids"
-        constants |= {"text": np.zeros(0, object), "words": np.zeros((0, 0), "int32"), "vocabulary": np.array(WORDS)}
+        constants |= {"words": np.zeros((0, 0), "int32"), "vocabulary": np.array(WORDS)}
         inputs.append(("text", "string", ["batch"]))
         outputs.append(("tokens", "string", ["batch", "time"]))
     (folder / "model.onnx").write_bytes(_model(nodes, inputs, outputs, constants))

@@ -92,7 +92,7 @@ def test_a_tagger_of_strings_gives_tokens_and_labels_in_plain_onnxruntime(tagger
 
 def test_the_same_file_takes_ids(tagger_bundle):
     _, path, _ = tagger_bundle
-    of_texts, of_ids = run(path, sentence=TEXTS), run(path, ids=ids_of(TEXTS))
+    of_texts, of_ids = run(path, sentence=TEXTS), run(path, sentence=[], ids=ids_of(TEXTS))
     assert np.array_equal(of_texts["tags"], of_ids["tags"])
     assert np.array_equal(of_texts["labels"], of_ids["labels"])
     assert of_ids["tokens"][0].tolist() == ["john", "smith", "<unk>", "the", "cat"]
@@ -131,6 +131,25 @@ def test_the_runtime_predicts_texts_of_such_a_bundle(tagger_bundle):
         assert answer["tags.labels"] == [expected["labels"][0].tolist(), expected["labels"][2, :3].tolist()]
         rows = predictor.predict([row[row > 0] for row in ids_of([TEXTS[0], TEXTS[2]])])
         np.testing.assert_allclose(rows["tags"][0], expected["tags"][0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_single_score_is_the_probability_of_the_second_label(tmp_path):
+    texts = keras.Input((), dtype="string", name="review")
+    embedded = keras.layers.Embedding(WORDS.vocabulary_size, 5, mask_zero=True)(WORDS(texts))
+    score = keras.layers.Dense(1, activation="sigmoid", name="good")(keras_seq.GRU(7)(embedded))
+    path = tmp_path / "bundle"
+    model = with_random_weights(keras.Model(texts, score))
+    logits = np.log(1 / model(tf.constant(TEXTS)).numpy() - 1)
+    model.layers[-1].bias.assign_add(np.median(logits, axis=0) + 1e-3)  # so that not all are on one side
+    export_model(model, path, labels=["bad", "good"])
+    results = run(path, review=TEXTS)
+    expected = [["bad", "good"][int(value > 0.5)] for value in results["good"][:, 0]]
+    assert results["labels"].tolist() == expected
+    assert len(set(expected)) == 2
+    saved = tf.saved_model.load(path / "saved_model").signatures["serve_text"](review=tf.constant(TEXTS))
+    assert [label.decode() for label in saved["labels"].numpy()] == expected
+    with Predictor(path) as predictor:
+        assert predictor.predict_text(TEXTS)["good.labels"] == expected
 
 
 def test_a_bundle_is_verified_with_its_texts(tagger_bundle):

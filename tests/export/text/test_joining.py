@@ -45,17 +45,14 @@ def strings(*rows):
 
 def test_one_file_takes_texts_or_ids():
     run = session(join_text(graph_of_numbers(), text_of()))
-    assert not run.get_inputs()
-    assert {value.name: value.type for value in run.get_overridable_initializers()} == {
-        "text": "tensor(string)",
-        "words": "tensor(int32)",
-    }
+    assert {value.name: value.type for value in run.get_inputs()} == {"text": "tensor(string)"}
+    assert {value.name: value.type for value in run.get_overridable_initializers()} == {"words": "tensor(int32)"}
     assert [value.name for value in run.get_outputs()] == ["scores", "tokens", "labels"]
     scores, tokens, labels = run.run(None, {"text": strings("The CAT ran", "sat", "")})
     assert scores.argmax(-1).tolist() == [[4, 5, 3], [6, 0, 0], [0, 0, 0]]
     assert tokens.tolist() == [["The", "CAT", "ran"], ["sat", "", ""], ["", "", ""]]
     assert labels.tolist() == [["t", "c", "U"], ["s", "", ""], ["", "", ""]]
-    same, names, _ = run.run(None, {"words": scores.argmax(-1).astype("int32")})
+    same, names, _ = run.run(None, {"text": strings(), "words": scores.argmax(-1).astype("int32")})
     assert np.array_equal(scores, same)
     assert names.tolist() == [["the", "cat", "<unk>"], ["sat", "", ""], ["", "", ""]]
 
@@ -72,7 +69,7 @@ def test_ids_of_other_types(dtype):
     given = TextInput("text", TensorSpec("words", dtype, ("batch", "time")), Reading(TOKENIZER), "tokens")
     run = session(join_text(graph_of_numbers(dtype=kind), GraphText((given,))))
     assert run.run(["scores"], {"text": strings("the cat")})[0].argmax(-1).tolist() == [[4, 5]]
-    assert run.run(["tokens"], {"words": np.array([[6, 0]], dtype)})[0].tolist() == [["sat", ""]]
+    assert run.run(["tokens"], {"text": strings(), "words": np.array([[6, 0]], dtype)})[0].tolist() == [["sat", ""]]
 
 
 def test_start_and_end_of_the_input_stand_among_tokens():
