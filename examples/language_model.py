@@ -29,6 +29,7 @@ from tagging.sentence import CorpusError
 from tagging.terminal import heading
 
 SERVE = Path(__file__).with_name("serve_language_model.py")
+BATCH_SIZES = {"char": 32, "word": 16}  # a step costs more where there are many words to choose from
 WINDOWS = {"char": 64, "word": 35}  # tokens that a gradient goes back over
 
 
@@ -63,11 +64,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--seconds", type=float, default=480, help="how long to train at most (default: %(default)s)")
     add("--epochs", type=int, default=30, help="how often to read the text at most (default: %(default)s)")
     add("--cell", choices=CELLS, default=CELLS[0], help="of the recurrent model (default: %(default)s)")
-    add("--units", type=int, default=512, help="the width; transformers have half of it (default: %(default)s)")
+    add("--units", type=int, default=512, help="the width; transformers have a quarter of it (default: %(default)s)")
     add("--layers", type=int, help="how many (default: 1, transformers 4)")
     add("--dropout", type=float, default=0.2, help="the share of features dropped (default: %(default)s)")
-    add("--learning-rate", type=float, help="the highest (default: 0.002, transformers 0.001)")
-    add("--batch-size", type=int, default=32, help="how many places to read at a time (default: %(default)s)")
+    add("--learning-rate", type=float, help="the highest (default: 0.005, transformers 0.002)")
+    add("--batch-size", type=int, help="how many places to read at a time (default: 32, by word 16)")
     add("--steps", type=int, help="how many tokens a gradient goes back over (default: 64 characters, 35 words)")
     add("--max-words", type=int, default=10_000, help="how many words to know at most (default: %(default)s)")
     add("--prompt", help="what samples begin with (default: the first words that are held out)")
@@ -79,16 +80,17 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f"--{name.replace('_', '-')} must be positive. Received: {value:g}.")
     if options.units < 4 or options.units % 4:
         parser.error(f"--units must be a multiple of 4, vectors have a part of them. Received: {options.units}.")
-    if options.model == "transformer" and options.units % (4 * NUM_HEADS):
-        parser.error(f"--units must be a multiple of {4 * NUM_HEADS} for a transformer. Received: {options.units}.")
+    if options.model == "transformer" and options.units % (8 * NUM_HEADS):
+        parser.error(f"--units must be a multiple of {8 * NUM_HEADS} for a transformer. Received: {options.units}.")
     if options.max_words < 5:
         parser.error(f"--max-words must be at least 5, four of them are special. Received: {options.max_words}.")
     if not 0 <= options.dropout < 1:
         parser.error(f"--dropout must be at least 0 and below 1. Received: {options.dropout:g}.")
     if options.out.exists() and not (options.out / "bundle" / "bundle.json").is_file():
         parser.error(f"--out must be new or from this program. Received: {options.out}, which is neither.")
+    options.batch_size = options.batch_size or BATCH_SIZES[options.level]
     options.steps = options.steps or WINDOWS[options.level] * (2 if options.model == "transformer" else 1)
-    options.learning_rate = options.learning_rate or (1e-3 if options.model == "transformer" else 2e-3)
+    options.learning_rate = options.learning_rate or (2e-3 if options.model == "transformer" else 5e-3)
     return options
 
 

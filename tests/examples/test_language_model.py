@@ -136,7 +136,7 @@ def test_words_are_read_and_a_transformer_is_trained_too(folder):
     from language_modelling.experiment import Experiment
     from language_modelling.texts import load_texts
 
-    sizes = ["--units", "16", "--layers", "1", "--epochs", "1", "--batch-size", "4", "--seconds", "3"]
+    sizes = ["--units", "32", "--layers", "1", "--epochs", "1", "--batch-size", "4", "--seconds", "3"]
     options = language_model.parse(["--level", "word", "--model", "transformer", *sizes])
     console = Console(record=True, width=120)
     experiment = Experiment(options, load_texts(folder, options.level), console)
@@ -153,7 +153,7 @@ def test_words_are_read_and_a_transformer_is_trained_too(folder):
         (["--units", "6"], "--units must be a multiple of 4, vectors have a part of them. Received: 6."),
         (
             ["--units", "24", "--model", "transformer"],
-            "--units must be a multiple of 16 for a transformer. Received: 24.",
+            "--units must be a multiple of 32 for a transformer. Received: 24.",
         ),
         (["--max-words", "4"], "--max-words must be at least 5, four of them are special. Received: 4."),
         (["--dropout", "1"], "--dropout must be at least 0 and below 1. Received: 1."),
