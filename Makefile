@@ -9,6 +9,8 @@ INSTALLED := $(VENV)/installed
 DATA ?=
 # Of the demos that have several: `make demo-translate MODEL=transformer`; COMPARE="plain transformer" trains more beside it.
 MODEL ?=
+# Of the language model: char or word.
+LEVEL ?=
 COMPARE ?=
 # Processes that share the tests: `make test WORKERS=0` runs them in one, which a debugger needs.
 WORKERS ?= 2
@@ -43,8 +45,9 @@ demo-translate: $(INSTALLED) ## Learn to translate; BLEU, beam search, error ana
 	@$(BIN)/python examples/translate.py $(if $(DATA),--data "$(DATA)") \
 	    $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE))
 
-demo-language-model: $(INSTALLED) ## Learn to write by character; bits, samples, texts from the graph; DATA=folder, MODEL=recurrent|transformer
-	@$(BIN)/python examples/language_model.py $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model $(MODEL))
+demo-language-model: $(INSTALLED) ## Learn to write; bits, samples, texts from the graph; DATA=folder, LEVEL=char|word, MODEL=recurrent|transformer
+	@$(BIN)/python examples/language_model.py $(if $(DATA),--data "$(DATA)") \
+	    $(if $(LEVEL),--level $(LEVEL)) $(if $(MODEL),--model $(MODEL))
 
 demo-sentiment: $(INSTALLED) ## Learn to name what a text is, with and without word vectors learnt beforehand; DATA=folder
 	@$(BIN)/python examples/sentiment.py $(if $(DATA),--data "$(DATA)")
