@@ -46,8 +46,8 @@ class BundleText:
             if labels and spec.dtype.startswith("float") and not fits:
                 raise BundleError(
                     f"{bundle.path}: bundle.json has {len(labels)} labels for output {spec.name!r} of graph {graph!r}, "
-                    f"which is {spec}. Export the model again, with a label for each entry of the last axis, or two for "
-                    "a single score."
+                    f"which is {spec}. Export the model again, with a label for each entry of the last axis, or two "
+                    "for a single score."
                 )
 
     @cached_property
