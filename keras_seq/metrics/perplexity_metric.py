@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_seq.metrics.shape_check import ids_and_scores
 from keras_seq.recurrent.cell import Tensor
 
 __all__ = ["BitsPerCharacter", "Perplexity"]
@@ -28,12 +29,7 @@ class _MeanLogLoss(keras.metrics.Metric):
         Raises:
             ValueError: If the shapes do not go together.
         """
-        y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
-        if len(y_true.shape) != 2 or len(y_pred.shape) != 3:
-            raise ValueError(
-                "`y_true` must be ids of shape (batch, time) and `y_pred` logits of shape (batch, time, vocabulary). "
-                f"Received: y_true.shape={tuple(y_true.shape)}, y_pred.shape={tuple(y_pred.shape)}."
-            )
+        y_true, y_pred = ids_and_scores(y_true, y_pred)
         weights = ops.cast(ops.not_equal(y_true, self.ignore_id), self.dtype)
         if sample_weight is not None:
             given = ops.cast(sample_weight, self.dtype)
