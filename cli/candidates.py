@@ -105,7 +105,9 @@ def _session(model: str | bytes, threads: int, inputs: Sequence[str], outputs: S
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    own = [value.name for value in session.get_inputs()]
+    # A text may be given instead of ids, and then has to be given, empty, beside them too.
+    no_text = {value.name: np.empty(0, object) for value in session.get_inputs() if value.type == "tensor(string)"}
+    own = [value.name for value in session.get_inputs() if value.name not in no_text]
     # Ids that a text may stand for are among those that may be left out.
     known = {*own, *(value.name for value in session.get_overridable_initializers())}
     names = dict(zip(inputs, inputs if known.issuperset(inputs) else own, strict=True))
@@ -113,7 +115,8 @@ def _session(model: str | bytes, threads: int, inputs: Sequence[str], outputs: S
     asked = list(outputs) if set(given).issuperset(outputs) else given
 
     def run(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return dict(zip(outputs, session.run(asked, {names[n]: v for n, v in values.items()}), strict=True))
+        feeds = no_text | {names[n]: v for n, v in values.items()}
+        return dict(zip(outputs, session.run(asked, feeds), strict=True))
 
     return run
 
