@@ -195,7 +195,7 @@ def test_an_export_that_differs_ends_the_demo_with_1(monkeypatch, treebank, tmp_
 def test_an_interrupt_leaves_one_line_and_nothing_on_disk(treebank, tmp_path):
     command = [sys.executable, str(EXAMPLES / "tag.py"), "--data", str(treebank), "--out", str(tmp_path / "out")]
     # A shell lets the programs that it runs in the background ignore interrupts, and theirs inherit that.
-    heed = "import os, signal, sys\nsignal.signal(signal.SIGINT, signal.SIG_DFL)\nos.execv(sys.executable, sys.argv[1:])"
+    heed = "import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execv(sys.executable, sys.argv[1:])"
     command = [sys.executable, "-c", heed, *command, "--epochs", "999", "--units", "5"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         for line in demo.stdout:
