@@ -14,7 +14,7 @@ from rich.markup import escape
 from tag import quiet_standard_error
 
 import keras_seq
-from keras_seq.export import ExportError, export_model
+from keras_seq.export import ExportError, Tolerance, export_model
 from language_modelling import terminal
 from language_modelling.homophones import choose, find_swaps
 from language_modelling.judging import (
@@ -35,6 +35,9 @@ from language_modelling.training import train
 SWAPS = 300  # sentences in which a word is exchanged, at most
 LENGTHS = {"char": 300, "word": 60}  # tokens of a sample
 NAME = "this model"
+# A network trained for long amplifies rounding from step to step: after 53 characters at random, logits of this demo's
+# model differed by 1.7e-4 from one runtime to the next.
+LOGITS = Tolerance(atol=1e-3, rtol=1e-4)
 
 
 class Experiment:
@@ -144,6 +147,7 @@ class Experiment:
                     streaming=True,
                     tokenizer=self.tokenizer,
                     metadata=metadata,
+                    tolerance=LOGITS,
                     overwrite=True,
                     progress=status.update,
                 )
