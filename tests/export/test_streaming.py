@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_seq
-from keras_seq.export import ParityError, StreamingError, export_model
+from keras_seq.export import ParityError, StreamingError, Tolerance, export_model
 from keras_seq.export.signature import model_signature
 from keras_seq.export.tracing import find_states
 from keras_seq.serving import Predictor, Stream
@@ -218,6 +218,16 @@ def test_unknown_layer_that_looks_ahead_is_found_by_its_numbers(tmp_path):
     with pytest.raises(ParityError, match=r"step\.onnx in chunks against step\.onnx at once, output 'lstm'"):
         export_model(model, tmp_path / "bundle", formats="onnx", streaming=True)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_wider_tolerance_holds_between_chunks_too(tmp_path):
+    """A network that amplifies rounding does so from chunk to chunk as well; here what differs is plain to see."""
+    model = signal_model(Ahead(), keras_seq.LSTM(UNITS, return_sequences=True))
+    wide = Tolerance(atol=9.0, rtol=0.0)
+    report = export_model(model, tmp_path / "bundle", formats="onnx", streaming=True, tolerance=wide)
+    (row,) = (row for row in report.parity if row.candidate == "step.onnx in chunks")
+    assert row.max_abs_diff > 1e-3
+    assert (row.atol, row.rtol) == (9.0, 0.0)
 
 
 def test_numbers_are_checked_even_without_verification(tmp_path):
