@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -113,6 +114,10 @@ class CarriedState:
         else:
             return
         self.build((rows, None))
+
+    def count_params(self) -> int:
+        """The number of weights; what is carried is none."""
+        return super().count_params() - sum(math.prod(state.shape) for state in self._carried)
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
         """Nothing: what is carried belongs to the run of `fit`."""

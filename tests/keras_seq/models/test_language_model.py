@@ -187,7 +187,9 @@ def test_fit_learns_to_count_over_the_borders_of_windows():
 def test_config_and_weights_make_the_same_model_again(tmp_path, kind):
     model, inputs = model_of(kind, dropout=0.3, stateful=True), ids(TARGET_IDS, [5, 3], 5)
     model.compile(keras.optimizers.SGD(0.0), keras_seq.SequenceCrossentropy())
+    parameters = model.count_params()
     model.fit(inputs, inputs, batch_size=2, verbose=0)  # with states that are carried, but not saved
+    assert model.count_params() == parameters
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(numpy(again(inputs)), numpy(model(inputs)))
