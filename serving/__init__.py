@@ -9,8 +9,17 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "batching": ["Batcher"],
         "bundle": ["Bundle"],
-        "errors": ["BundleError", "InputError", "ServingError"],
+        "errors": [
+            "BundleError",
+            "DeadlineExceeded",
+            "InputError",
+            "NotFound",
+            "Overloaded",
+            "ServingError",
+            "Unavailable",
+        ],
         "file_spec": ["FileSpec"],
         "generated_token": ["GeneratedToken"],
         "generator": ["Generator"],

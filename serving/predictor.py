@@ -1,6 +1,7 @@
 """Runs whole sequences through a bundle's graph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -8,10 +9,11 @@ import numpy as np
 
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.errors import BundleError, InputError, listed
-from keras_seq.serving.inputs import check_array, check_limits, check_sizes, name_inputs
+from keras_seq.serving.inputs import name_inputs
 from keras_seq.serving.option_spec import OptionSpec
 from keras_seq.serving.options import check_options
-from keras_seq.serving.ragged import predict_rows, row_dim
+from keras_seq.serving.predict_request import PredictRequest
+from keras_seq.serving.ragged import read_rows, run_together
 from keras_seq.serving.session import Session
 from keras_seq.serving.tensor_spec import TensorSpec
 from keras_seq.serving.text.bundle_text import BundleText
@@ -126,18 +128,7 @@ class Predictor:
                 zero, or an input is longer than the model allows. Nothing has been run then.
             ServingError: If the predictor is closed, or ONNX Runtime fails.
         """
-        try:
-            values = name_inputs(inputs, self.inputs)
-        except InputError as error:
-            raise InputError(f"{error}{self._generates()}") from None
-        settings = check_options(options, self.options)
-        if any(isinstance(values[spec.name], (list, tuple)) and row_dim(spec) for spec in self.inputs):
-            return predict_rows(values, self._session.spec, lambda feeds: self._session.run({**feeds, **settings}))
-        feeds = {spec.name: check_array(values[spec.name], spec) for spec in self.inputs}
-        check_sizes([(spec, feeds[spec.name].shape) for spec in self.inputs])
-        for spec in self.inputs:
-            check_limits(feeds[spec.name].shape, spec, self._session.spec.limits)
-        return self._session.run({**feeds, **settings})
+        return self.run([self.read(inputs, options)])[0]
 
     def predict_text(self, texts: Any, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Run a batch of texts: tokenizers of the bundle make ids of them, and labels of what comes out.
@@ -160,11 +151,80 @@ class Predictor:
             BundleError: If a tokenizer's file is damaged.
             ServingError: If the predictor is closed, or ONNX Runtime fails.
         """
+        return self.run([self.read_text(texts, options)])[0]
+
+    def read(self, inputs: Any, options: Mapping[str, Any] | None = None) -> PredictRequest:
+        """Read and check what `predict` takes, without running anything.
+
+        Args:
+            inputs: As in `predict`.
+            options: As in `predict`.
+
+        Returns:
+            What `run` takes.
+
+        Raises:
+            InputError: As `predict` raises it.
+        """
+        try:
+            values = name_inputs(inputs, self.inputs)
+        except InputError as error:
+            raise InputError(f"{error}{self._generates()}") from None
+        spec = self._session.spec
+        return PredictRequest(read_rows(values, spec), check_options(options, spec.options))
+
+    def read_text(self, texts: Any, options: Mapping[str, Any] | None = None) -> PredictRequest:
+        """Read and check what `predict_text` takes, without running anything.
+
+        Args:
+            texts: As in `predict_text`.
+            options: As in `predict_text`.
+
+        Returns:
+            What `run` takes.
+
+        Raises:
+            InputError: As `predict_text` raises it.
+            BundleError: If a tokenizer's file is damaged.
+        """
         values, tokens = self._text.encode(texts)
-        answers = self._text.cut_empty(self.predict(values, options), tokens)
-        alone = len(tokens) == 1 and "tokens" not in answers
+        return replace(self.read(values, options), tokens=tokens)
+
+    def run(self, requests: Sequence[PredictRequest]) -> list[dict[str, Any]]:
+        """Run what several callers gave, in as few calls as there can be.
+
+        Requests with other options, or of other sizes, run one after the other, and so do all where the graph draws at
+        random, as what it draws for a row depends on those before it.
+
+        Args:
+            requests: What `read` and `read_text` gave.
+
+        Returns:
+            For each the answer that it gets alone from `predict`, or `predict_text`.
+
+        Raises:
+            ServingError: If the predictor is closed, or ONNX Runtime fails.
+        """
+        together: dict[Hashable, list[int]] = {}
+        for i, request in enumerate(requests):
+            together.setdefault(request.sizes, []).append(i)
+        answers: list[dict[str, Any]] = [{}] * len(requests)
+        for indices in together.values():
+            settings = requests[indices[0]].settings
+            found = run_together(
+                [requests[i].rows for i in indices],
+                lambda feeds, settings=settings: self._session.run({**feeds, **settings}),
+            )
+            for i, answer in zip(indices, found, strict=True):
+                answers[i] = answer if requests[i].tokens is None else self._spell(answer, requests[i].tokens)
+        return answers
+
+    def _spell(self, answer: dict[str, Any], tokens: dict[str, list[list[str]]]) -> dict[str, Any]:
+        """An answer for texts: without the steps that stand for none, and with tokens and labels."""
+        answer = self._text.cut_empty(answer, tokens)
+        alone = len(tokens) == 1 and "tokens" not in answer
         named = {"tokens" if alone else f"{name}.tokens": rows for name, rows in tokens.items()}
-        return {**answers, **named, **self._text.label(answers)}
+        return {**answer, **named, **self._text.label(answer)}
 
     def _generates(self) -> str:
         """A hint for who runs the model of an encoder-decoder and wants hypotheses."""

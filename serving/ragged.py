@@ -1,6 +1,6 @@
-"""Rows of different lengths: read, padded or grouped, run, and cut again."""
+"""Rows of different lengths, of one caller or of many: read, padded or grouped, run, and given back again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from keras_seq.serving.inputs import (
     check_array,
     check_limits,
     check_shape,
+    check_sizes,
     check_values,
     describe,
     refuse,
@@ -39,6 +40,12 @@ class _Column:
     @property
     def num_rows(self) -> int:
         return len(self.values if self.lengths is None else self.lengths)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the rows as one array, where their lengths are equal."""
+        shape = self.values.shape
+        return shape if self.lengths is None else (len(self.lengths), int(self.lengths[0]), *shape[1:])
 
     def rows(self, indices: np.ndarray) -> np.ndarray:
         """The rows at `indices` as one array, filled up to the longest of them."""
@@ -120,55 +127,164 @@ def _row_lengths(columns: Sequence[_Column]) -> dict[str, np.ndarray]:
     return {dim: column.lengths for dim, column in known.items()}
 
 
+def _unpadded(columns: Sequence[_Column]) -> list[str]:
+    """Names of the dimensions that cannot be padded, as the graph would take the padding for steps."""
+    return sorted({row_dim(c.spec) for c in columns if c.lengths is not None and c.spec.pad_value is None})
+
+
 def _groups(columns: Sequence[_Column], lengths: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """Row indices of each call to make: all rows in one, or by equal length where padding would change the answer."""
-    fixed = {row_dim(c.spec) for c in columns if c.lengths is not None and c.spec.pad_value is None}
+    fixed = _unpadded(columns)
     if not fixed:
         return [np.arange(columns[0].num_rows)]
-    keys = np.stack([lengths[dim] for dim in sorted(fixed)], axis=1)
+    keys = np.stack([lengths[dim] for dim in fixed], axis=1)
     _, group = np.unique(keys, axis=0, return_inverse=True)
     group = group.reshape(-1)  # NumPy 2.0 alone keeps a second dimension here
     return [np.flatnonzero(group == i) for i in range(group.max() + 1)]
 
 
-def predict_rows(values: Mapping[str, Any], graph: GraphSpec, run: Run) -> dict[str, np.ndarray | list[np.ndarray]]:
-    """Run a batch given as lists of rows, each row of its own length.
+@dataclass(frozen=True)
+class Rows:
+    """One caller's rows, read and checked: what a call of the graph takes, alone or together with others' rows.
+
+    Make one with `read_rows`; `run_together` runs any number.
+
+    Attributes:
+        graph: The graph's signature.
+        columns: Input by input, in the order of the graph's.
+        lengths: Dimension name to the rows' lengths in it, shape `(batch,)`.
+        whole: Given as arrays throughout, so that the answers are arrays too.
+    """
+
+    graph: GraphSpec
+    columns: tuple[_Column, ...]
+    lengths: Mapping[str, np.ndarray]
+    whole: bool
+
+    def __len__(self) -> int:
+        return self.columns[0].num_rows
+
+    @property
+    def length(self) -> int:
+        """Steps of the longest row, 1 where rows have none."""
+        return max((int(lengths.max()) for lengths in self.lengths.values()), default=1)
+
+    @property
+    def num_tokens(self) -> int:
+        """Steps of all rows together, without padding."""
+        return max((int(lengths.sum()) for lengths in self.lengths.values()), default=len(self))
+
+    @property
+    def sizes(self) -> Hashable:
+        """Sizes of all dimensions but the batch and the rows' lengths: equal for rows that can share a call."""
+        return tuple(column.values.shape[1:] for column in self.columns)
+
+    @property
+    def fixed_lengths(self) -> Hashable:
+        """The rows' lengths in dimensions that cannot be padded; None in the place of one where they differ."""
+        lengths = [self.lengths[dim] for dim in _unpadded(self.columns)]
+        return tuple(int(n[0]) if (n == n[0]).all() else None for n in lengths)
+
+
+def read_rows(values: Mapping[str, Any], graph: GraphSpec) -> Rows:
+    """Reads and checks everything that one caller gives.
 
     Args:
-        values: Input name to value, a list of rows at least once; an array counts as rows of equal length.
+        values: Input name to value: an array, or a list of rows, each of its own length. An array beside a list counts
+            as rows of equal length.
         graph: The graph's signature.
-        run: Runs the graph on arrays.
-
-    Returns:
-        Output name to answer, in the order of the rows: a list of arrays, each cut to its row's length, for an output
-        with a dynamic dimension beside the batch; an array for any other. A dimension `target`, which no input has, is
-        as long as the longest hypothesis of the row, where the graph tells the lengths in an output `lengths`.
 
     Raises:
         InputError: If anything about the inputs does not suit.
     """
-    columns = [_read_column(values[spec.name], spec, graph.limits) for spec in graph.inputs]
-    lengths = _row_lengths(columns)
+    whole = not any(isinstance(values[spec.name], (list, tuple)) and row_dim(spec) for spec in graph.inputs)
+    columns = tuple(_read_column(values[spec.name], spec, graph.limits) for spec in graph.inputs)
+    if whole:
+        check_sizes([(column.spec, column.shape) for column in columns])
+    return Rows(graph, columns, _row_lengths(columns), whole)
+
+
+def run_together(requests: Sequence[Rows], run: Run) -> list[dict[str, np.ndarray | list[np.ndarray]]]:
+    """Runs the rows of several callers in as few calls as there can be.
+
+    Rows are padded to the longest where the graph masks padding; where it does not, rows of one length make one call.
+
+    Args:
+        requests: Rows for one graph, with one size in every dimension but the batch and that of the rows' lengths.
+        run: Runs the graph on arrays.
+
+    Returns:
+        For each caller the answer that its rows get alone, output name to value. For rows given as a list: a list of
+        arrays, each cut to its row's length, for an output with a dynamic dimension beside the batch; an array for any
+        other. For arrays: arrays. A dimension `target`, which no input has, is as long as the longest hypothesis, of
+        the row or of the array, where the graph tells the lengths in an output `lengths`.
+    """
+    columns = _merge(requests)
+    lengths = {dim: _joined([request.lengths[dim] for request in requests]) for dim in requests[0].lengths}
     groups = _groups(columns, lengths)
-    answers = [run({c.spec.name: c.rows(indices) for c in columns}) for indices in groups]
-    tells = "target" not in lengths and any(spec.name == "lengths" for spec in graph.outputs)
-    order = np.argsort(np.concatenate(groups))
-    results: dict[str, np.ndarray | list[np.ndarray]] = {}
-    for spec in graph.outputs:
-        if any(isinstance(dim, str) for dim in spec.shape[1:]):
-            rows = []
-            for indices, answer in zip(groups, answers, strict=True):
-                for i, index in enumerate(indices):
-                    sizes = {dim: int(n[index]) for dim, n in lengths.items()}
-                    if tells:
-                        sizes["target"] = int(answer["lengths"][i].max())
-                    rows.append(_cut(answer[spec.name][i], spec, sizes))
-            results[spec.name] = [rows[i] for i in order]
-        else:
-            results[spec.name] = np.concatenate([answer[spec.name] for answer in answers])[order]
+    answers = [run({column.spec.name: column.rows(indices) for column in columns}) for indices in groups]
+    places = np.empty((columns[0].num_rows, 2), int)  # of each row: which call, and which row there
+    for i, indices in enumerate(groups):
+        places[indices, 0], places[indices, 1] = i, np.arange(len(indices))
+    results, start = [], 0
+    for request in requests:
+        mine = places[start : start + len(request)]
+        results.append(_whole(request, answers, mine) if request.whole else _by_row(request, answers, mine))
+        start += len(request)
     return results
 
 
-def _cut(row: np.ndarray, spec: TensorSpec, lengths: Mapping[str, int]) -> np.ndarray:
-    """One row of an output, shape `spec.shape[1:]`, without what stands for padding."""
-    return row[tuple(slice(lengths.get(dim)) for dim in spec.shape[1:])]
+def _merge(requests: Sequence[Rows]) -> tuple[_Column, ...]:
+    """The columns of all callers, end to end."""
+    if len(requests) == 1:
+        return requests[0].columns
+    return tuple(
+        _Column(
+            columns[0].spec,
+            np.concatenate([column.values for column in columns]),
+            None if columns[0].lengths is None else np.concatenate([column.lengths for column in columns]),
+        )
+        for columns in zip(*(request.columns for request in requests), strict=True)
+    )
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+Answers = Sequence[Mapping[str, np.ndarray]]
+
+
+def _whole(request: Rows, answers: Answers, places: np.ndarray) -> dict[str, np.ndarray]:
+    """The answer for arrays. Their rows have one length, so they all went into one call, one after the other."""
+    answer = answers[places[0, 0]]
+    first, last = int(places[0, 1]), int(places[-1, 1]) + 1
+    sizes = {dim: int(lengths[0]) for dim, lengths in request.lengths.items()}
+    if _tells_target(request):
+        sizes["target"] = int(answer["lengths"][first:last].max())
+    return {spec.name: answer[spec.name][(slice(first, last), *_cuts(spec, sizes))] for spec in request.graph.outputs}
+
+
+def _by_row(request: Rows, answers: Answers, places: np.ndarray) -> dict[str, np.ndarray | list[np.ndarray]]:
+    """The answer for a list of rows."""
+    sizes = [{dim: int(lengths[i]) for dim, lengths in request.lengths.items()} for i in range(len(request))]
+    if _tells_target(request):
+        for size, (call, row) in zip(sizes, places, strict=True):
+            size["target"] = int(answers[call]["lengths"][row].max())
+    results: dict[str, np.ndarray | list[np.ndarray]] = {}
+    for spec in request.graph.outputs:
+        rows = [answers[call][spec.name][row] for call, row in places]
+        if any(isinstance(dim, str) for dim in spec.shape[1:]):
+            results[spec.name] = [row[_cuts(spec, size)] for row, size in zip(rows, sizes, strict=True)]
+        else:
+            results[spec.name] = np.stack(rows)
+    return results
+
+
+def _tells_target(request: Rows) -> bool:
+    return "target" not in request.lengths and any(spec.name == "lengths" for spec in request.graph.outputs)
+
+
+def _cuts(spec: TensorSpec, sizes: Mapping[str, int]) -> tuple[slice, ...]:
+    """What takes one row of an output, shape `spec.shape[1:]`, without what stands for padding."""
+    return tuple(slice(sizes.get(dim)) for dim in spec.shape[1:])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_seq.serving import GraphSpec, InputError, TensorSpec
-from keras_seq.serving.ragged import predict_rows
+from keras_seq.serving.ragged import read_rows, run_together
 
 ATOL = 1e-6
 
@@ -37,7 +37,7 @@ def _calls(predictor, inputs):
         shapes.append(feeds["words"].shape)
         return predictor._session.run(feeds)
 
-    predict_rows(inputs, predictor._session.spec, run)
+    run_together([read_rows(inputs, predictor._session.spec)], run)
     return shapes
 
 
@@ -76,7 +76,7 @@ def test_two_row_dimensions_group_by_the_one_that_cannot_be_padded():
     sources = [rng.normal(size=n).astype("float32") for n in (2, 3, 2, 2)]
     targets = [rng.normal(size=(n, 2)).astype("float32") for n in (2, 5, 4, 1)]
     weight = np.arange(4.0).reshape(4, 1)
-    answer = predict_rows({"source": sources, "target": targets, "weight": weight}, graph, run)
+    [answer] = run_together([read_rows({"source": sources, "target": targets, "weight": weight}, graph)], run)
     assert calls == [((3, 2), (3, 4, 2)), ((1, 3), (1, 5, 2))]
     for row, (source, target) in enumerate(zip(sources, targets, strict=True)):
         np.testing.assert_allclose(answer["pairs"][row], np.outer(source, target.sum(-1)), rtol=1e-6)
