@@ -11,6 +11,7 @@ from keras_seq.serving.errors import BundleError, InputError, ServingError, list
 from keras_seq.serving.inputs import check_array, check_limits, check_sizes, name_inputs
 from keras_seq.serving.session import Session
 from keras_seq.serving.snapshot import Snapshot
+from keras_seq.serving.stream_step import StreamAnswer, StreamStep, run_steps
 from keras_seq.serving.tensor_spec import TensorSpec
 
 
@@ -124,6 +125,26 @@ class Stream:
                 then.
             ServingError: If the stream is closed, or ONNX Runtime fails. The stream is as it was then.
         """
+        (answer,) = self.run([self.read(inputs)])
+        return self.take(answer)
+
+    def read(self, inputs: Any) -> StreamStep:
+        """The next chunk, checked and not yet run: the first third of `feed`.
+
+        With `run` and `take` many streams go on in one call:
+
+        ```python
+        streams = [stream.new() for _ in range(32)]
+        answers = stream.run([each.read(chunk) for each, chunk in zip(streams, chunks)])
+        outputs = [each.take(answer) for each, answer in zip(streams, answers)]
+        ```
+
+        Args:
+            inputs: As in `feed`.
+
+        Raises:
+            InputError: As in `feed`. The stream is as it was, here as in any case.
+        """
         spec = self._session.spec
         values = name_inputs(inputs, spec.inputs)
         feeds = {tensor.name: check_array(values[tensor.name], tensor) for tensor in spec.inputs}
@@ -136,19 +157,47 @@ class Stream:
         for tensor in spec.inputs:
             check_limits(feeds[tensor.name].shape, tensor, spec.limits)
         self._check_room(sizes.get("time", 0))
-        for state in spec.states:
-            feeds[state.input] = (
-                self._states[state.name] if self._states else np.zeros(state.start_shape(sizes["batch"]), state.dtype)
+        return StreamStep.of(spec, feeds, self._states, steps=sizes.get("time", 1), steps_before=self._steps)
+
+    def run(self, steps: Sequence[StreamStep]) -> list[StreamAnswer]:
+        """Run chunks of several streams, together where they may be: those whose `key` is the same.
+
+        No stream changes, so a call that fails or whose answers nobody wants may be repeated. Each answer is the one
+        that the chunk gets alone. Any number of threads may call this at the same time.
+
+        Args:
+            steps: What `read` gave, of this stream or others over the same graph in memory; one of each.
+
+        Raises:
+            ServingError: If the stream is closed, or ONNX Runtime fails.
+        """
+        return run_steps(self._session, steps)
+
+    def take(self, answer: StreamAnswer) -> dict[str, np.ndarray]:
+        """Go on to where a chunk leads: the last third of `feed`.
+
+        Args:
+            answer: What `run` gave for the chunk that this stream's `read` gave.
+
+        Returns:
+            What `feed` returns.
+
+        Raises:
+            ServingError: If the stream has been fed, reset or restored since it read the chunk.
+        """
+        if answer.step.before is not self._states:
+            raise ServingError(
+                "The answer is not that of this stream's next chunk: it is another stream's, or the stream was fed, "
+                "reset or restored after read(). Read the chunk again."
             )
-        answers = self._session.run(feeds)
-        self._states = {state.name: answers.pop(state.output) for state in spec.states}
-        self._steps += sizes.get("time", 1)
-        for name, answer in answers.items():
+        self._states = dict(answer.states)
+        self._steps += answer.step.steps
+        for name, value in answer.outputs.items():
             if name not in self._per_step:
-                self._kept[name] = [answer.copy()]  # the caller may write into what is returned
+                self._kept[name] = [value.copy()]  # the caller may write into what is returned
             elif self._keep_outputs:
-                self._kept.setdefault(name, []).append(answer.copy())
-        return answers
+                self._kept.setdefault(name, []).append(value.copy())
+        return dict(answer.outputs)
 
     def _check_room(self, steps: int):
         """Refuse a chunk that would take the stream past the model's last position."""
@@ -182,7 +231,7 @@ class Stream:
 
     def reset(self):
         """Go back to the start: states of zero, no outputs, any batch size."""
-        self._states: dict[str, np.ndarray] = {}
+        self._states: dict[str, np.ndarray] = {}  # a new one with each chunk: `take` tells by it whether it is in time
         self._kept: dict[str, list[np.ndarray]] = {}
         self._steps = 0
 
@@ -205,19 +254,20 @@ class Stream:
             data: What `snapshot` gave, of a stream over the same graph.
 
         Raises:
-            ServingError: If the bytes are damaged or no snapshot, come from another graph, or lack the outputs this
-                stream is to keep. The stream is as it was then.
+            InputError: If the bytes are damaged or no snapshot, come from another graph, hold what no stream over this
+                graph can hold, or lack the outputs this stream is to keep. The stream is as it was then.
         """
         snapshot = Snapshot.from_bytes(data)
         spec = self._session.spec
         identity = self.bundle.manifest.files[spec.file].sha256
         if snapshot.graph_sha256 != identity:
-            raise ServingError(
+            raise InputError(
                 f"The snapshot is of another bundle: its graph has SHA-256 {snapshot.graph_sha256}, and graph "
                 f"{self._session.graph!r} of {self.bundle.path} has {identity}. Restore it with its own bundle."
             )
+        snapshot.check(spec)
         if self._per_step and self._keep_outputs and not snapshot.keeps_outputs:
-            raise ServingError(
+            raise InputError(
                 "The snapshot was taken with keep_outputs=False, so result() could not be whole. Restore it into a "
                 "stream made with keep_outputs=False."
             )

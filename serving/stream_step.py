@@ -7,10 +7,6 @@ import numpy as np
 
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.session import Session
-from keras_seq.serving.tensor_spec import StateSpec
-
-_POSITION = "position"
-"""Last part of the name of a state that counts the steps so far. A graph reads that of the first row for all rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,44 +15,49 @@ class StreamStep:
 
     Attributes:
         inputs: Input name to array, `(rows, steps, ...)`.
+        before: The stream's states as it holds them, empty at its start; by it a stream knows its own.
         states: State name to array; zeros at the start of a stream.
+        steps: How many time steps the chunk has.
         key: Steps of equal keys may share a call: their chunks have as many steps, their states are of the same size,
             and where the model knows positions, they are at the same one.
     """
 
     inputs: Mapping[str, np.ndarray]
+    before: Mapping[str, np.ndarray]
     states: Mapping[str, np.ndarray]
+    steps: int
     key: Hashable
 
     @classmethod
     def of(
-        cls, spec: GraphSpec, inputs: Mapping[str, np.ndarray], states: Mapping[str, np.ndarray], steps_before: int
+        cls,
+        spec: GraphSpec,
+        inputs: Mapping[str, np.ndarray],
+        before: Mapping[str, np.ndarray],
+        *,
+        steps: int,
+        steps_before: int,
     ) -> "StreamStep":
         """The step of a stream.
 
         Args:
             spec: The graph.
             inputs: A value for each input, already checked.
-            states: Those of the stream; empty at its start.
-            steps_before: How many steps were fed before these.
+            before: The stream's states; empty at its start.
+            steps: How many time steps the chunk has.
+            steps_before: How many the stream had before.
         """
         rows = inputs[spec.inputs[0].name].shape[0]
-        if not states:
-            states = {state.name: np.zeros(state.start_shape(rows), state.dtype) for state in spec.states}
+        states = before or {state.name: np.zeros(state.start_shape(rows), state.dtype) for state in spec.states}
         sizes = [inputs[tensor.name].shape[1:] for tensor in spec.inputs]
         grown = [states[state.name].shape[1:] for state in spec.states if state.growing_dim]
-        position = steps_before if any(is_position(state) for state in spec.states) else None
-        return cls(inputs, states, (*sizes, *grown, position))
+        position = steps_before if any(state.counts_steps for state in spec.states) else None
+        return cls(inputs, before, states, steps, (*sizes, *grown, position))
 
     @property
     def rows(self) -> int:
         """How many sequences run side by side in this stream."""
         return next(iter(self.inputs.values())).shape[0]
-
-    @property
-    def steps(self) -> int:
-        """How many steps the chunk has; 1 where the inputs of a graph have no time."""
-        return max((value.shape[1] for value in self.inputs.values() if value.ndim > 1), default=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,15 +73,6 @@ class StreamAnswer:
     step: StreamStep
     outputs: Mapping[str, np.ndarray]
     states: Mapping[str, np.ndarray]
-
-
-def is_position(state: StateSpec) -> bool:
-    """Whether a state says how many steps there were, which all rows of a call must agree in.
-
-    >>> is_position(StateSpec("encoder.position", "p", "p.next", "float32", ("batch", 1)))
-    True
-    """
-    return state.name.rpartition(".")[2] == _POSITION and state.shape[1:] == (1,)
 
 
 def run_steps(session: Session, steps: Sequence[StreamStep]) -> list[StreamAnswer]:

@@ -145,6 +145,15 @@ class StateSpec:
         """Name of the dimension that grows with the steps; None for a state that keeps its size."""
         return next((dim for dim in self.shape[1:] if isinstance(dim, str)), None)
 
+    @property
+    def counts_steps(self) -> bool:
+        """Whether it says how many steps there were. A graph reads that of the first row for all rows of a call.
+
+        >>> StateSpec("encoder.position", "position", "position.next", "float32", ("batch", 1)).counts_steps
+        True
+        """
+        return self.name.rpartition(".")[2] == "position" and self.shape[1:] == (1,)
+
     def start_shape(self, batch: int) -> tuple[int, ...]:
         """Shape of the zeros that a stream of `batch` sequences starts with."""
         return (batch, *(0 if isinstance(dim, str) else dim for dim in self.shape[1:]))
