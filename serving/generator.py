@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -83,6 +83,11 @@ class Generator:
         return self._predictor.bundle
 
     @property
+    def predictor(self) -> Predictor:
+        """What runs the graph: its answers hold the hypotheses as arrays, and `hypotheses` takes them apart."""
+        return self._predictor
+
+    @property
     def inputs(self) -> tuple[TensorSpec, ...]:
         """What `generate` takes as sources."""
         return self._predictor.inputs
@@ -127,7 +132,7 @@ class Generator:
             InputError: If the sources or an option do not suit. Nothing has been run then.
             ServingError: If the generator is closed, or ONNX Runtime fails.
         """
-        return _hypotheses(self._predictor.predict(sources, options))
+        return self.hypotheses(self._predictor.predict(sources, options))
 
     def generate_text(self, texts: Any, **options: Any) -> list[list[Hypothesis]]:
         """Decode a batch of texts: sources of an encoder-decoder, prompts of a language model.
@@ -147,13 +152,23 @@ class Generator:
             BundleError: If a tokenizer's file is damaged.
             ServingError: If the generator is closed, or ONNX Runtime fails.
         """
-        values, tokens = self._text.encode(texts)
-        answer = self._text.cut_empty(self._predictor.predict(values, options), tokens)
-        target = self._text.target
-        return [
-            [dataclasses.replace(one, text=None if target is None else target.decode(one.ids)) for one in hypotheses]
-            for hypotheses in _hypotheses(answer)
-        ]
+        return self.hypotheses(self._predictor.predict_text(texts, options), with_text=True)
+
+    def hypotheses(self, answer: Mapping[str, Any], *, with_text: bool = False) -> list[list[Hypothesis]]:
+        """Take an answer of the graph apart.
+
+        Args:
+            answer: What `predictor` gave.
+            with_text: Decode the ids, where the bundle has a tokenizer of them.
+
+        Returns:
+            For each source its hypotheses, the best first.
+        """
+        found = _hypotheses(answer)
+        target = self._text.target if with_text else None
+        if target is None:
+            return found
+        return [[dataclasses.replace(one, text=target.decode(one.ids)) for one in several] for several in found]
 
     def stream(self, prompt: str | bytes | Sequence[int] | None = None, **options: Any) -> Iterator[GeneratedToken]:
         """Go on with one prompt, and give each token away as soon as it is chosen.
