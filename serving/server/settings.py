@@ -71,7 +71,7 @@ class ServerSettings:
             value = getattr(self, field.name)
             counted = field.type is int or (field.name == "num_threads" and value is not None)
             if counted and field.name != "port":
-                self._check(field.name, "a positive integer", isinstance(value, int) and value > 0)
+                self._check(field.name, "a positive integer", type(value) is int and value > 0)
             if field.name.endswith("_seconds"):
                 number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
                 lowest = field.name in ("max_wait_seconds", "drain_seconds")
