@@ -1,13 +1,11 @@
 """Hypotheses for sources, from a bundle whose graph holds the whole decode loop."""
 
 import dataclasses
-import itertools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
-
-import numpy as np
 
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.errors import BundleError, ServingError, listed
@@ -16,11 +14,13 @@ from keras_seq.serving.hypothesis import Hypothesis
 from keras_seq.serving.option_spec import OptionSpec
 from keras_seq.serving.options import check_options
 from keras_seq.serving.predictor import Predictor
+from keras_seq.serving.stream import Stream
 from keras_seq.serving.tensor_spec import TensorSpec
 from keras_seq.serving.text.bundle_text import BundleText
 from keras_seq.serving.text.tokenizer import Tokenizer
 from keras_seq.serving.token_choice import TokenChoice
-from keras_seq.serving.token_stream import TokenStreams
+from keras_seq.serving.token_graph import STEP, TokenGraph
+from keras_seq.serving.token_steps import TokenSteps
 
 _OUTPUTS = ("ids", "lengths", "scores", "finished")
 
@@ -73,7 +73,7 @@ class Generator:
         self._settings = {"num_threads": num_threads, "providers": providers}
         self._predictor = Predictor(bundle, graph=graph, **self._settings)
         self._text = BundleText(bundle, graph)
-        self._streams: TokenStreams | None = None  # made when it is first asked for
+        self._stream: Stream | None = None  # made when it is first asked for
         self._lock = threading.Lock()
         self._closed = False
 
@@ -192,32 +192,53 @@ class Generator:
             ServingError: If the generator is closed; from the iterator, also if it is closed meanwhile or ONNX Runtime
                 fails.
         """
+        steps = self.token_steps(prompt, **options)
+        return _tokens(self.token_graph, steps, self._token_stream().new())
+
+    def token_steps(self, prompt: str | bytes | Sequence[int] | None = None, **options: Any) -> TokenSteps:
+        """What `stream` runs for a prompt, for those who run it otherwise: `text_stream` does, many texts at a time.
+
+        Args:
+            prompt: As in `stream`.
+            **options: As in `stream`.
+
+        Raises:
+            InputError: As in `stream`.
+            BundleError: As in `stream`.
+        """
         spec = self.bundle.graph(self._graph)
         choice = TokenChoice.of_graph(spec, check_options(options, spec.options), f"graphs.{self._graph}")
-        streams = self._token_streams()
+        graph = self.token_graph
         if isinstance(prompt, (str, bytes)):
             name = spec.inputs[0].name
             values, tokens = self._text.encode([prompt], limits={})  # those of the graph `step` count here
             prompt = values[name][0] if tokens[name][0] else None
-        ids = streams.check_prompt([] if prompt is None else prompt, choice)
-        tokens = streams.run(ids, choice)
-        return tokens if self._text.target is None else _with_text(tokens, self._text.target, ids)
+        return graph.steps([] if prompt is None else prompt, choice, self._text.target)
 
-    def _token_streams(self) -> TokenStreams:
+    @cached_property
+    def token_graph(self) -> TokenGraph:
+        """The graph that `token_steps` are steps of.
+
+        Raises:
+            BundleError: If the bundle has no graph `step` that gives the logits of the next token.
+        """
+        return TokenGraph(self.bundle)
+
+    def _token_stream(self) -> Stream:
         with self._lock:
             if self._closed:
                 raise ServingError(f"The generator of {self.bundle.path} is closed. Make a new one.")
-            if self._streams is None:
-                self._streams = TokenStreams(self.bundle, **self._settings)
-            return self._streams
+            if self._stream is None:
+                self._stream = Stream(self.bundle, graph=STEP, keep_outputs=False, **self._settings)
+            return self._stream
 
     def close(self):
         """Free the graphs and their threads; `generate` is refused from now on, and texts being streamed end so too."""
         self._predictor.close()
         with self._lock:
             self._closed = True
-            if self._streams is not None:
-                self._streams.close()
+            if self._stream is not None:
+                self._stream.close()
 
     def __enter__(self) -> Self:
         return self
@@ -250,9 +271,6 @@ def _hypotheses(answer: dict[str, Any]) -> list[list[Hypothesis]]:
     ]
 
 
-def _with_text(tokens: Iterator[GeneratedToken], tokenizer: Tokenizer, prompt: np.ndarray) -> Iterator[GeneratedToken]:
-    """The tokens with what each adds to the text of the prompt and the tokens before."""
-    begun = bool(np.isin(prompt, (tokenizer.pad_id, tokenizer.start_id, tokenizer.end_id), invert=True).any())
-    tokens, again = itertools.tee(tokens)
-    for token, text in zip(tokens, tokenizer.pieces((token.id for token in again), begun), strict=True):
-        yield dataclasses.replace(token, text=text)
+def _tokens(graph: TokenGraph, steps: TokenSteps, stream: Stream) -> Iterator[GeneratedToken]:
+    while steps.chunk is not None:
+        yield steps.take(graph.logits(stream.feed(graph.feeds(steps.chunk))))

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.errors import BundleError, InputError, ServingError, listed
+from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.inputs import check_array, check_limits, check_sizes, name_inputs
 from keras_seq.serving.session import Session
 from keras_seq.serving.snapshot import Snapshot
@@ -82,6 +83,11 @@ class Stream:
     def bundle(self) -> Bundle:
         """The bundle this stream runs."""
         return self._session.bundle
+
+    @property
+    def spec(self) -> GraphSpec:
+        """The graph: inputs, outputs, states."""
+        return self._session.spec
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:

@@ -1,35 +1,32 @@
-"""Goes on with a prompt token by token, on the graph `step` of a language model."""
+"""The graph `step` of a language model: what it takes of a text that goes on, and what it says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.errors import BundleError, InputError
 from keras_seq.serving.fields import shorten
-from keras_seq.serving.generated_token import GeneratedToken
 from keras_seq.serving.inputs import check_array
-from keras_seq.serving.stream import Stream
 from keras_seq.serving.tensor_spec import TensorSpec
+from keras_seq.serving.text.tokenizer import Tokenizer
 from keras_seq.serving.token_choice import TokenChoice
+from keras_seq.serving.token_steps import TokenSteps
 
 STEP = "step"
 
 
-class TokenStreams:
-    """What all texts that are generated at a time share: the graph in memory.
-
-    Any number of threads may use it.
+class TokenGraph:
+    """Knows the graph and does not run it: a `Stream` does, or many at a time.
 
     Args:
         bundle: A language model's, exported with `streaming=True`.
-        **settings: `num_threads` and `providers`, as in `Stream`.
 
     Raises:
         BundleError: If the bundle has no such graph, or it does not take ids and give logits.
     """
 
-    def __init__(self, bundle: Bundle, **settings):
+    def __init__(self, bundle: Bundle):
         if STEP not in bundle.manifest.graphs:
             raise BundleError(
                 f"{bundle.path} has no graph {STEP!r}, which stream() runs. Export a language model with "
@@ -46,14 +43,16 @@ class TokenStreams:
         self._input, self._output = spec.inputs[0], logits[0].name
         self._vocabulary = logits[0].shape[-1]
         self._limit = spec.limits.get("time")
-        self._stream = Stream(bundle, graph=STEP, keep_outputs=False, **settings)
 
-    def check_prompt(self, prompt: Sequence[int] | np.ndarray, choice: TokenChoice) -> np.ndarray:
-        """The ids of a prompt, `(length,)` int32, without padding behind them.
+    def steps(
+        self, prompt: Sequence[int] | np.ndarray, choice: TokenChoice, tokenizer: Tokenizer | None = None
+    ) -> TokenSteps:
+        """What there is to run for a prompt.
 
         Args:
-            prompt: Integers of one axis; may be empty.
-            choice: How many tokens there will be.
+            prompt: Integers of one axis, padding behind them at most; may be empty.
+            choice: How to choose, and how many tokens.
+            tokenizer: Of the tokens; None where there is none.
 
         Raises:
             InputError: If the ids do not suit, padding stands between them, or the model has too few positions.
@@ -78,7 +77,15 @@ class TokenStreams:
                 f"{choice.max_length} may come to {len(ids) + choice.max_length}. Ask for fewer with max_length, or "
                 "shorten the prompt."
             )
-        return ids
+        return TokenSteps(ids, choice, tokenizer)
+
+    def feeds(self, chunk: np.ndarray) -> dict[str, np.ndarray]:
+        """A chunk of ids, `(steps,)`, as the graph takes it."""
+        return {self._input.name: chunk[np.newaxis].astype(self._input.dtype)}
+
+    def logits(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """What the graph says behind the last step of a chunk, `(vocabulary,)`, given all that it says."""
+        return outputs[self._output][0, -1]
 
     def _check_ids(self, ids: np.ndarray, pad: int | None) -> np.ndarray:
         ids = check_array(ids[np.newaxis], self._input)[0]
@@ -90,33 +97,6 @@ class TokenStreams:
                 f"A prompt must have no padding (id {pad}) but behind its tokens. Received: {shorten(ids.tolist())}."
             )
         return ids
-
-    def run(self, prompt: np.ndarray, choice: TokenChoice) -> Iterator[GeneratedToken]:
-        """Goes on with a prompt. Nothing is computed beyond what is asked for.
-
-        Args:
-            prompt: What `check_prompt` gave.
-            choice: How to choose.
-
-        Yields:
-            The tokens, the end token included.
-
-        Raises:
-            ServingError: If the graph has been closed meanwhile, or ONNX Runtime fails.
-        """
-        stream, choose = self._stream.new(), choice.chooser()
-        chunk = [choice.start_id, *prompt]
-        for _ in range(choice.max_length):
-            logits = stream.feed({self._input.name: np.array([chunk], self._input.dtype)})[self._output]
-            token, log_prob = choose(logits[0, -1])
-            yield GeneratedToken(token, log_prob)
-            if token == choice.end_id:
-                return
-            chunk = [token]
-
-    def close(self):
-        """Free the graph and its threads."""
-        self._stream.close()
 
 
 def _is_ids(spec: TensorSpec) -> bool:
