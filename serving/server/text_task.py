@@ -8,13 +8,13 @@ from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.option_spec import OptionSpec
 from keras_seq.serving.ragged import row_dim
 from keras_seq.serving.tensor_spec import TensorSpec
-from keras_seq.serving.text.bundle_text import PROMPT, TARGET
+from keras_seq.serving.text.bundle_text import PROMPT, TARGET, BundleText
 
 TASKS = ("tag", "classify", "generate", "translate")
 """Every task there is, in the order in which they are shown."""
 
 _GIVEN_AWAY_AT_ONCE = ("Greedy", "Sampling")
-_STEP = "step"
+_GRAPHS, _STEP = ("model", "generate"), "step"
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class TextTask:
 def text_tasks(bundle: Bundle) -> dict[str, TextTask]:
     """What a bundle can do with plain text.
 
-    A graph takes text where every input of it has a tokenizer. It then tags if an output with labels has the time axis
-    of the inputs, and classifies if one has none. A graph that decodes generates; where its input is a source and no
-    prompt to go on with, it translates too.
+    A graph takes a text where its input has a tokenizer, or each of its inputs one of its own. It then tags if an output
+    with labels has the time axis of the inputs, and classifies if one has none. A graph that decodes generates; where
+    its input is a source and no prompt to go on with, it translates too.
 
     Args:
         bundle: The bundle.
@@ -78,13 +78,20 @@ def text_tasks(bundle: Bundle) -> dict[str, TextTask]:
         Name of the task to the task, in the order of `TASKS`; empty for a bundle of numbers alone.
     """
     found: dict[str, TextTask] = {}
-    for name, graph in bundle.manifest.graphs.items():
-        if graph.states or not all(spec.name in bundle.manifest.tokenizers for spec in graph.inputs):
+    for name in _GRAPHS:
+        graph = bundle.manifest.graphs.get(name)
+        if graph is None or not _takes_a_text(bundle, name, graph):
             continue
         tasks = _generating(bundle, name, graph) if graph.decoding is not None else _labelling(bundle, name, graph)
         for task in tasks:
             found.setdefault(task.name, task)
     return {name: found[name] for name in TASKS if name in found}
+
+
+def _takes_a_text(bundle: Bundle, name: str, graph: GraphSpec) -> bool:
+    if len(graph.inputs) == 1:
+        return graph.inputs[0].name in bundle.manifest.tokenizers
+    return BundleText(bundle, name).one_text
 
 
 def _common(graph: GraphSpec) -> dict:
@@ -98,7 +105,9 @@ def _common(graph: GraphSpec) -> dict:
 
 def _labelling(bundle: Bundle, name: str, graph: GraphSpec) -> list[TextTask]:
     times = {row_dim(spec) for spec in graph.inputs} - {None}
-    labels = {spec.name: bundle.manifest.labels[spec.name] for spec in graph.outputs if spec.name in bundle.manifest.labels}
+    labels = {
+        spec.name: bundle.manifest.labels[spec.name] for spec in graph.outputs if spec.name in bundle.manifest.labels
+    }
     outputs: dict[str, list[str]] = {"tag": [], "classify": []}
     for spec in graph.outputs:
         if spec.name in labels:

@@ -1,0 +1,235 @@
+// The page: which model, which task, which text; runs it, and shows what comes back.
+
+import { classified } from "./classes.js";
+import { ask, command, events, forgetToken, hasToken, prepareTokenDialog } from "./client.js";
+import { byId, count, duration, fill, make } from "./dom.js";
+import { changedOptions, showOptions, toDefaults } from "./options.js";
+import { tagged } from "./tags.js";
+import { foundTexts, Writing } from "./texts.js";
+
+const TASKS = {
+  tag: { verb: "Tag", label: "Text", about: "Each token gets its likeliest label.", examples: ["The dog barks at the mail carrier.", "It rains, and nobody has an umbrella."] },
+  classify: { verb: "Classify", label: "Text", about: "The whole text gets a probability for each class.", examples: ["A quiet film that stays with you for days.", "Two hours that I would like to have back."] },
+  generate: { verb: "Generate", label: "Prompt", about: "The model goes on where the text stops.", examples: ["Once upon a time", "The next morning", ""] },
+  translate: { verb: "Translate", label: "Source", about: "The best translations, and where each word of them looks.", examples: ["Tom has a dog.", "Where is the station?"] },
+};
+
+const state = { models: [], model: null, task: null, running: null };
+
+const chosenTask = () => state.model?.tasks.find(({ task }) => task === state.task) ?? null;
+
+// --- What can be chosen ------------------------------------------------------------------------------------------
+
+function option(value, text = value, disabled = false) {
+  return make("option", { value, disabled }, text);
+}
+
+async function load() {
+  try {
+    const { value } = await ask("v1/models");
+    showModels(value.models);
+  } catch (error) {
+    byId("summary").textContent = "No answer";
+    showError(error);
+  }
+  byId("forget").hidden = !hasToken();
+}
+
+function showModels(models) {
+  state.models = models.filter(({ tasks }) => tasks.length > 0);
+  byId("summary").textContent = models.length ? `${count(models.length, "model")} loaded` : "No model is loaded";
+  fill(byId("model"), ...models.map(({ name, tasks }) => option(name, tasks.length ? name : `${name} (numbers only)`, tasks.length === 0)));
+  const usable = state.models.length > 0;
+  for (const id of ["model", "text", "run"]) byId(id).disabled = !usable;
+  if (!usable) return showNothingToAsk(models.length);
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  const model = state.models.find(({ name }) => name === wanted.get("model")) ?? state.models[0];
+  choose(model, wanted.get("task"));
+}
+
+function showNothingToAsk(loaded) {
+  const [first, then] = loaded
+    ? ["The models here take numbers alone.", "Export them with tokenizer= (and labels= for a tagger or a classifier), and they take text. The API has their inputs."]
+    : ["No model is loaded.", "Start the server with one: keras-seq serve BUNDLE."];
+  fill(byId("result"), make("p", { class: "empty" }, make("strong", {}, first), ` ${then}`));
+}
+
+function choose(model, task) {
+  stop();
+  state.model = model;
+  byId("model").value = model.name;
+  fill(byId("version"), ...model.versions.toReversed().map((version) => option(version)));
+  byId("version").value = model.version;
+  byId("version-field").hidden = model.versions.length < 2;
+  const names = model.tasks.map(({ task: name }) => name);
+  const radios = names.map((name) => {
+    const radio = make("input", { type: "radio", name: "task", value: name, onchange: () => chooseTask(name) });
+    return make("label", {}, radio, make("span", {}, TASKS[name].verb));
+  });
+  fill(byId("tasks").querySelector("div"), ...radios);
+  byId("tasks").hidden = false;
+  chooseTask(names.includes(task) ? task : names[0]);
+}
+
+function chooseTask(name) {
+  stop();
+  state.task = name;
+  byId("tasks").querySelector(`input[value="${name}"]`).checked = true;
+  const card = chosenTask();
+  const { verb, label, examples, about } = TASKS[name];
+  byId("run").textContent = verb;
+  byId("text-label").textContent = label;
+  byId("hint").textContent = card.longest ? `${card.longest} tokens at most.` : "";
+  fill(byId("output"), ...card.outputs.map(({ name: output }) => option(output)));
+  byId("output-field").hidden = card.outputs.length < 2;
+  byId("lines-field").hidden = name === "generate";
+  byId("stream-field").hidden = !card.streams;
+  const texts = state.model.examples.length ? state.model.examples : examples;
+  fill(byId("examples"), ...texts.slice(0, 6).map((text) => make("button", { type: "button", class: "example", onclick: () => useExample(text) }, text || "From nothing")));
+  showOptions(card.options);
+  history.replaceState(null, "", `#${new URLSearchParams({ model: state.model.name, task: name })}`);
+  clear();
+  fill(byId("result"), make("p", { class: "empty" }, about, " Write a text, or take an example."));
+}
+
+function useExample(text) {
+  byId("text").value = text;
+  run();
+}
+
+// --- What comes back ---------------------------------------------------------------------------------------------
+
+function clear() {
+  fill(byId("result"));
+  fill(byId("error"));
+  byId("status").textContent = "";
+  byId("timing").textContent = "";
+  byId("request").hidden = true;
+}
+
+function showError(error) {
+  const details = [error.code, error.requestId && `request ${error.requestId}`].filter(Boolean).join(" · ");
+  fill(byId("error"), make("div", { class: "error" }, make("p", {}, error.message), details ? make("p", { class: "hint" }, details) : null));
+}
+
+function request() {
+  const card = chosenTask();
+  const text = byId("text").value;
+  const lines = text.split(/\r?\n/).filter((line) => line.trim());
+  const body = byId("lines").checked && !byId("lines-field").hidden && lines.length > 1 ? { texts: lines } : { text };
+  const options = changedOptions();
+  if (Object.keys(options).length) body.options = options;
+  if (card.outputs.length > 1) body.output = byId("output").value;
+  if (card.streams && byId("stream").checked) body.stream = true;
+  const version = byId("version").value === state.model.version ? "" : `?version=${encodeURIComponent(byId("version").value)}`;
+  return { path: `v1/${encodeURIComponent(state.model.name)}/${state.task}${version}`, body };
+}
+
+async function run() {
+  if (!chosenTask()) return;
+  stop();
+  const { path, body } = request();
+  const running = new AbortController();
+  state.running = running;
+  clear();
+  busy(true);
+  byId("command").textContent = command(path, body);
+  try {
+    await (body.stream ? write(path, body, running.signal) : answer(path, body, running.signal));
+  } catch (error) {
+    if (error.name !== "AbortError") showError(error);
+    else if (!body.stream && state.running === running) byId("status").textContent = "Stopped.";
+  } finally {
+    if (state.running === running) {
+      state.running = null;
+      busy(false);
+    }
+    byId("request").hidden = false;
+    byId("forget").hidden = !hasToken();
+  }
+}
+
+async function answer(path, body, signal) {
+  const { value, roundTrip } = await ask(path, body, signal);
+  const { box, said } = shown(value);
+  fill(byId("result"), box);
+  byId("status").textContent = said;
+  byId("timing").textContent = `${duration(value.seconds)} on the server · ${duration(roundTrip)} round trip`;
+}
+
+function shown(value) {
+  if (state.task === "tag") return tagged(value, chosenTask().outputs.find(({ name }) => name === value.output).labels);
+  if (state.task === "classify") return classified(value);
+  return foundTexts(value, state.task === "generate");
+}
+
+async function write(path, body, signal) {
+  const writing = new Writing(body.text);
+  fill(byId("result"), writing.box);
+  const start = performance.now();
+  let first = null;
+  const since = () => (performance.now() - start) / 1000;
+  try {
+    for await (const { name, data } of events(path, body, signal)) {
+      if (name === "token") {
+        first ??= since();
+        writing.add(data);
+        byId("timing").textContent = `${count(writing.count, "token")} · ${Math.round(writing.count / since())} a second`;
+      }
+      if (name === "done") {
+        const end = data.finished ? "Finished" : "Stopped at the largest length";
+        byId("status").textContent = `${end}: ${count(data.tokens, "token")}.`;
+        byId("timing").textContent = `first token ${duration(first ?? since())} · ${Math.round(data.tokens / since())} tokens a second · ${duration(since())} in all`;
+      }
+    }
+  } catch (error) {
+    if (error.name === "AbortError" && state.running?.signal === signal) byId("status").textContent = `Stopped after ${count(writing.count, "token")}.`;
+    throw error;
+  } finally {
+    writing.end();
+  }
+}
+
+function busy(is) {
+  const stopping = document.activeElement === byId("stop");
+  byId("answer").setAttribute("aria-busy", String(is));
+  byId("stop").hidden = !is;
+  if (!is && stopping) byId("run").focus();
+}
+
+function stop() {
+  state.running?.abort();
+}
+
+// --- Listening ---------------------------------------------------------------------------------------------------
+
+prepareTokenDialog();
+byId("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  run();
+});
+byId("model").addEventListener("change", () => choose(state.models.find(({ name }) => name === byId("model").value), state.task));
+byId("stop").addEventListener("click", stop);
+byId("defaults").addEventListener("click", () => {
+  toDefaults();
+  byId("options-box").querySelector("summary").focus();
+});
+byId("forget").addEventListener("click", () => {
+  forgetToken();
+  byId("forget").hidden = true;
+});
+byId("copy").hidden = !navigator.clipboard;
+byId("copy").addEventListener("click", async () => {
+  await navigator.clipboard.writeText(byId("command").textContent);
+  byId("copy").textContent = "Copied";
+  setTimeout(() => (byId("copy").textContent = "Copy"), 2000);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    run();
+  } else if (event.key === "Escape" && state.running && !byId("token-dialog").open) {
+    stop();
+  }
+});
+load();

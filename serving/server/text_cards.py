@@ -1,0 +1,61 @@
+"""What each loaded model does with text, for the page and for whoever asks `GET /v1/models`."""
+
+from collections.abc import Callable
+
+from keras_seq.serving.errors import NotFound, Unavailable
+from keras_seq.serving.server.repository import ModelRepository
+from keras_seq.serving.server.served_model import ServedModel
+from keras_seq.serving.server.text_bodies import ModelCard, OptionCard, OutputCard, TaskCard
+from keras_seq.serving.server.text_model import TextModel
+from keras_seq.serving.server.text_task import TextTask
+
+
+def model_cards(
+    repository: ModelRepository, look_up: Callable[[str, str | None], tuple[ServedModel, TextModel]]
+) -> list[ModelCard]:
+    """A card for each model that is ready, by name.
+
+    Args:
+        repository: The models.
+        look_up: Finds a model, as `text_routes` does.
+    """
+    versions: dict[str, list[str]] = {}
+    for state in repository.index():
+        if state.state == "READY":
+            versions.setdefault(state.name, []).append(state.version)
+    cards = []
+    for name, ready in sorted(versions.items()):
+        try:
+            served, model = look_up(name, None)
+        except (NotFound, Unavailable):  # it was unloaded since the index was made
+            continue
+        cards.append(
+            ModelCard(
+                name=name,
+                version=served.version,
+                versions=sorted(ready, key=int),
+                examples=model.examples,
+                tasks=[_task_card(task) for task in model.tasks.values()],
+            )
+        )
+    return cards
+
+
+def _task_card(task: TextTask) -> TaskCard:
+    return TaskCard(
+        task=task.name,
+        outputs=[OutputCard(name=name, labels=list(labels)) for name, labels in task.labels],
+        options=[
+            OptionCard(
+                name=option.name,
+                dtype=option.dtype,
+                default=option.default,
+                minimum=option.minimum,
+                maximum=option.maximum,
+            )
+            for option in task.options
+        ],
+        streams=task.streams,
+        aligned=task.aligned,
+        longest=task.longest,
+    )
