@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "export_model": ["export_model"],
         "parity": ["Parity", "Tolerance"],
         "report": ["ExportReport"],
+        "triton_settings": ["TritonSettings"],
         "verify_bundle": ["verify_bundle"],
     },
 )

@@ -36,6 +36,9 @@ from keras_seq.export.text.string_model import behind_tokenizers
 from keras_seq.export.text.text_parity import verify_text
 from keras_seq.export.text.text_plan import text_plan
 from keras_seq.export.tracing import find_states, keras_runner, model_endpoints, output_specs
+from keras_seq.export.triton import write_triton
+from keras_seq.export.triton_parity import verify_triton
+from keras_seq.export.triton_settings import TritonSettings
 from keras_seq.export.verification import verify_folder
 from keras_seq.serving.bundle import MANIFEST_FILE, GraphSpec, Manifest, StateSpec
 from keras_seq.text.tokenizer import Tokenizer
@@ -57,6 +60,7 @@ def export_model(
     overwrite: bool = False,
     allow_loop: bool = False,
     portable: bool = False,
+    triton: bool | TritonSettings = False,
     min_onnxruntime: str = "1.17",
     input_signature=None,
     dynamic_dims: dict[str, dict[int, str]] | None = None,
@@ -85,6 +89,8 @@ def export_model(
         allow_loop: Whether a recurrent layer may be left as a slow ONNX `Loop` where it has no native form.
         portable: Whether the graphs keep to standard ONNX operators, for runtimes other than ONNX Runtime. Otherwise
             attention and GELU become operators of ONNX Runtime's own, which are faster there.
+        triton: Whether to write `triton/` too, a model repository for NVIDIA Triton, with batching and streams set up
+            (docs/scaling.md); `keras_seq.export.TritonSettings` says how it is to batch.
         min_onnxruntime: The oldest ONNX Runtime that must run the graphs. Those from 1.22 on read any mask of fused
             attention rightly, so asking for no older one makes decode loops and streams of transformers faster.
         input_signature: For subclassed models with integer inputs, the structure of the model's argument: a
@@ -120,6 +126,7 @@ def export_model(
     onnx_graph.check_runtime_version(min_onnxruntime)
     _check_backend()
     _check_metadata(metadata)
+    _check_triton(triton, formats)
     behind = behind_tokenizers(model)
     model, tokenizer = behind.model, behind.add_to(tokenizer)
     signature = model_signature(model, input_signature, dynamic_dims)
@@ -162,6 +169,10 @@ def export_model(
                 )
                 forms = markers.forms | forms  # of a layer in several graphs, that of the first is told
             notes = layer_notes(model, target, forms)
+        entries = []
+        if triton:
+            say("writing the Triton model repository")
+            entries = write_triton(folder, model.name, graphs, triton if isinstance(triton, TritonSettings) else None)
         signatures = None
         if "saved_model" in formats:
             say("writing saved_model")
@@ -190,6 +201,9 @@ def export_model(
             say("comparing what texts become")
             by_name = {endpoint.name: endpoint for endpoint in endpoints}
             parity += verify_text(folder, by_name, texts, bool(graphs), portable, signatures or [])
+        if verify and entries:
+            say("comparing what Triton runs")
+            parity += [row for entry in entries for row in verify_triton(folder, graphs[entry.graph], entry)]
         check_parity(parity)
 
         manifest = Manifest(
@@ -235,6 +249,13 @@ def _check_metadata(metadata: dict | None) -> None:
             f"`metadata` cannot be written to {MANIFEST_FILE}: {error}. Give it strings, finite numbers, true, false, "
             "null, lists and dicts only."
         ) from error
+
+
+def _check_triton(triton: bool | TritonSettings, formats: Sequence[str]) -> None:
+    if not isinstance(triton, (bool, TritonSettings)):
+        raise ExportError(f"`triton` must be True, False or keras_seq.export.TritonSettings. Received: {triton!r}.")
+    if triton and "onnx" not in formats:
+        raise ExportError(f"Triton runs the ONNX graphs: with triton=True `formats` needs 'onnx'. Received: {formats}.")
 
 
 def _check_no_loops(model: keras.Model, notes: Sequence[LayerNote]) -> None:
