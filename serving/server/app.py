@@ -37,7 +37,7 @@ def create_app(repository: ModelRepository) -> FastAPI:
         repository: The models, and the settings.
     """
     metrics_module = _part("metrics")
-    metrics = metrics_module.Metrics(repository) if hasattr(metrics_module, "Metrics") else None
+    metrics = metrics_module.Metrics() if hasattr(metrics_module, "Metrics") else None
     if metrics is not None:
         repository.observe_batch = metrics.observe_batch
     context = Context(repository.settings, repository, metrics)

@@ -89,6 +89,12 @@ class ModelRepository:
         """All versions of all models that can be asked."""
         return [model for versions in self._models.values() for model in versions.values()]
 
+    @property
+    def folders(self) -> dict[Path, str]:
+        """The folders that messages may name, and what stands for each in what clients are told."""
+        folders = {path: name for name, path in self._bundles.items()}
+        return folders if self._folder is None else {self._folder: "models", **folders}
+
     def names(self) -> list[str]:
         """The models that there are, loaded or not."""
         found = set(self._bundles)
