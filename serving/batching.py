@@ -12,6 +12,7 @@ from keras_seq.serving.errors import DeadlineExceeded, Overloaded, Unavailable
 
 Payload = TypeVar("Payload")
 Answer = TypeVar("Answer")
+_Lane = tuple[Hashable, int]  # a key, and a bucket of lengths
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,9 @@ class Batcher(Generic[Payload, Answer]):
     """A queue before something that takes many requests at a time.
 
     A call begins as soon as a worker is free. Requests that come while all are busy wait, and the next call takes the
-    oldest of them and whatever else is in its bucket of lengths, up to a budget of padded tokens: under load calls grow
-    by themselves, and a lone request waits for nobody, unless `max_wait_seconds` says so. As the oldest always leads,
-    none is left behind.
+    oldest of them and whatever else is in its bucket of lengths (and in the next ones, where padding costs less than a
+    call of their own), up to a budget of padded tokens: under load calls grow by themselves, and a lone request waits
+    for nobody, unless `max_wait_seconds` says so. As the oldest always leads, none is left behind.
 
     A request that fails does so alone: where a call of several fails, each is tried by itself. A caller that is
     cancelled, or whose time is over, gives its place in the queue away; a call that has begun is finished, and what
@@ -76,6 +77,8 @@ class Batcher(Generic[Payload, Answer]):
         executor: Where calls run.
         workers: Calls that may run at the same time.
         max_tokens: The most padded tokens (rows times the longest) of a call; a larger request gets one by itself.
+        call_tokens: What a call costs whatever is in it, in tokens: neighbouring buckets share one as long as that adds
+            less padding.
         max_wait_seconds: How long a request may wait for company while a worker is free.
         max_queue: The most requests that wait.
         max_queue_tokens: The most padded tokens that wait, which bounds memory; a request that finds the queue empty is
@@ -99,6 +102,7 @@ class Batcher(Generic[Payload, Answer]):
         executor: Executor,
         workers: int = 1,
         max_tokens: int = 2048,
+        call_tokens: int = 24,
         max_wait_seconds: float = 0.0,
         max_queue: int = 512,
         max_queue_tokens: int = 262_144,
@@ -108,12 +112,13 @@ class Batcher(Generic[Payload, Answer]):
         self._executor = executor
         self._workers = workers
         self._max_tokens = max_tokens
+        self._call_tokens = call_tokens
         self._max_wait = max_wait_seconds
         self._max_queue = max_queue
         self._max_queue_tokens = max_queue_tokens
         self._observe = observe
-        # Requests that may share a call, in the order they came; a dict, so that one can leave from the middle.
-        self._groups: dict[Hashable, dict[_Entry[Payload], None]] = {}
+        # Requests of one key and bucket, in the order they came; a dict, so that one can leave from the middle.
+        self._lanes: dict[_Lane, dict[_Entry[Payload], None]] = {}
         self._queued = self._queued_tokens = self._running = 0
         self._seconds_per_token = 0.0  # of late, for the answer to those who are sent away
         self._closed = False
@@ -160,8 +165,8 @@ class Batcher(Generic[Payload, Answer]):
         self._admit(rows * length)
         loop = asyncio.get_running_loop()
         entry = _Entry(payload, length, rows, rows * length if tokens is None else tokens, loop.create_future())
-        group = (key, bucket(length))
-        self._groups.setdefault(group, {})[entry] = None
+        lane = (key, bucket(length))
+        self._lanes.setdefault(lane, {})[entry] = None
         self._queued += 1
         self._queued_tokens += rows * length
         self._idle.clear()
@@ -172,8 +177,8 @@ class Batcher(Generic[Payload, Answer]):
         finally:
             if deadline is not None:
                 deadline.cancel()
-            if entry in self._groups.get(group, ()):  # cancelled, or too late
-                self._leave(group, entry)
+            if entry in self._lanes.get(lane, ()):  # cancelled, or too late
+                self._leave(lane, entry)
             self._settle()
 
     async def close(self, drain_seconds: float = 30.0):
@@ -188,8 +193,8 @@ class Batcher(Generic[Payload, Answer]):
             async with asyncio.timeout(drain_seconds):
                 await self._idle.wait()
         except TimeoutError:
-            for group in list(self._groups.values()):
-                for entry in group:
+            for entries in list(self._lanes.values()):
+                for entry in entries:
                     _fail(entry.future, Unavailable("The request was still waiting when the model was taken away."))
             await asyncio.sleep(0)  # lets them leave the queue
 
@@ -211,48 +216,67 @@ class Batcher(Generic[Payload, Answer]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._groups and self._running < self._workers:
+        while self._lanes and self._running < self._workers:
             now = time.perf_counter()
-            group, wait = self._next_group(now)
+            lane, wait = self._next_lane(now)
             if wait > 0:
                 self._timer = asyncio.get_running_loop().call_later(wait, self._start_calls)
                 return
-            entries = self._take(group)
+            entries = self._take(lane)
             if entries:
                 self._start(entries, now)
 
-    def _next_group(self, now: float) -> tuple[Hashable, float]:
-        """The group whose oldest request has waited longest of those that need wait no more, and seconds until then."""
-        best: tuple[float, float, Hashable] | None = None
-        for name, group in self._groups.items():
-            since = next(iter(group)).since
+    def _next_lane(self, now: float) -> tuple[_Lane, float]:
+        """The lane whose oldest request has waited longest of those that need wait no more, and seconds until then."""
+        best: tuple[float, float, _Lane] | None = None
+        for lane, entries in self._lanes.items():
+            since = next(iter(entries)).since
             wait = 0.0 if self._closed else max(0.0, since + self._max_wait - now)
-            if wait and sum(entry.rows for entry in group) * name[1] >= self._max_tokens:
+            if wait and sum(entry.rows for entry in entries) * lane[1] >= self._max_tokens:
                 wait = 0.0  # as large as it may be
             if best is None or (wait, since) < best[:2]:
-                best = wait, since, name
+                best = wait, since, lane
         return best[2], best[0]
 
-    def _take(self, name: Hashable) -> list[_Entry[Payload]]:
-        """The requests of the next call, out of the queue: the oldest of the group, and those that fit beside it."""
+    def _take(self, lane: _Lane) -> list[_Entry[Payload]]:
+        """The requests of the next call, out of the queue: the oldest of the lane, and those that fit beside it."""
         taken: list[_Entry[Payload]] = []
         rows = longest = 0
-        for entry in list(self._groups[name]):
-            if entry.future.done():  # its time is over
-                self._leave(name, entry)
-                continue
-            rows, longest = rows + entry.rows, max(longest, entry.length)
-            if taken and rows * longest > self._max_tokens:
-                break
-            taken.append(entry)
-            self._leave(name, entry)
+        for near in self._near(lane):
+            for entry in list(self._lanes[near]):
+                if entry.future.done():  # its time is over
+                    self._leave(near, entry)
+                    continue
+                together = (rows + entry.rows) * max(longest, entry.length)
+                if taken and together > self._max_tokens:
+                    return taken
+                rows, longest = rows + entry.rows, max(longest, entry.length)
+                taken.append(entry)
+                self._leave(near, entry)
         return taken
 
-    def _leave(self, name: Hashable, entry: _Entry[Payload]):
-        group = self._groups[name]
-        del group[entry]
-        if not group:
-            del self._groups[name]
+    def _near(self, lane: _Lane) -> list[_Lane]:
+        """A lane, and its neighbours as far as padding costs less than a call of their own would."""
+        key, top = lane
+        rows = {length: sum(entry.rows for entry in self._lanes[key, length]) for k, length in self._lanes if k == key}
+        near, together = [lane], rows[top]
+        for shorter in sorted((length for length in rows if length < top), reverse=True):
+            if rows[shorter] * (top - shorter) > self._call_tokens:
+                break
+            near.append((key, shorter))
+            together += rows[shorter]
+        for longer in sorted(length for length in rows if length > lane[1]):
+            if together * (longer - top) > self._call_tokens:
+                break
+            near.append((key, longer))
+            together, top = together + rows[longer], longer
+        return near
+
+    def _leave(self, lane: _Lane, entry: _Entry[Payload]):
+        entries = self._lanes[lane]
+        del entries[entry]
+        if not entries:
+            del self._lanes[lane]
         self._queued -= 1
         self._queued_tokens -= entry.rows * entry.length
 

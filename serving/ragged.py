@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -164,12 +165,12 @@ class Rows:
     def __len__(self) -> int:
         return self.columns[0].num_rows
 
-    @property
+    @cached_property
     def length(self) -> int:
         """Steps of the longest row, 1 where rows have none."""
         return max((int(lengths.max()) for lengths in self.lengths.values()), default=1)
 
-    @property
+    @cached_property
     def num_tokens(self) -> int:
         """Steps of all rows together, without padding."""
         return max((int(lengths.sum()) for lengths in self.lengths.values()), default=len(self))

@@ -82,13 +82,41 @@ def test_a_lone_request_waits_for_nobody(gated, executor):
 
 def test_what_comes_while_all_are_busy_goes_together_by_length(gated, executor):
     async def main():
-        batcher = Batcher(gated, executor=executor)
+        batcher = Batcher(gated, executor=executor, call_tokens=0)
         first = await busy(batcher, gated)
         tasks = start(batcher, "abcdef", length=[5, 23, 6, 5, 24, 2])
         await until(lambda: batcher.queued == 6)
         gated.gate.set()
         assert await asyncio.gather(first, *tasks) == ["<first>", *(f"<{name}>" for name in "abcdef")]
         assert gated.calls == [["first"], ["a", "c", "d"], ["b", "e"], ["f"]]
+
+    asyncio.run(main())
+
+
+def test_neighbouring_lengths_share_a_call_where_padding_costs_less_than_a_call(gated, executor):
+    async def main():
+        batcher = Batcher(gated, executor=executor, call_tokens=13)
+        await busy(batcher, gated)
+        # From the oldest, of 16 steps: one of 12 costs 4 more, two of 8 would cost 16; up to 24 would cost 2 x 8.
+        tasks = start(batcher, "abcdef", length=[16, 12, 8, 8, 24, 100])
+        await until(lambda: batcher.queued == 6)
+        gated.gate.set()
+        await asyncio.gather(*tasks)
+        assert gated.calls[1:] == [["a", "b"], ["c", "d"], ["e"], ["f"]]
+
+    asyncio.run(main())
+
+
+def test_longer_neighbours_are_joined_too_where_that_is_cheap(gated, executor):
+    async def main():
+        batcher = Batcher(gated, executor=executor, call_tokens=5)
+        await busy(batcher, gated)
+        # Padding the oldest from 4 steps to 6 costs 2, and then both of them to 8 costs 4.
+        tasks = start(batcher, "abcd", length=[4, 6, 8, 12])
+        await until(lambda: batcher.queued == 4)
+        gated.gate.set()
+        await asyncio.gather(*tasks)
+        assert gated.calls[1:] == [["a", "b", "c"], ["d"]]
 
     asyncio.run(main())
 
@@ -108,7 +136,7 @@ def test_requests_of_different_keys_never_share_a_call(gated, executor):
 
 def test_a_call_keeps_to_its_budget_of_padded_tokens_and_a_larger_request_runs_alone(gated, executor):
     async def main():
-        batcher = Batcher(gated, executor=executor, max_tokens=40)
+        batcher = Batcher(gated, executor=executor, max_tokens=40, call_tokens=0)
         await busy(batcher, gated)
         # 3 rows of 8 steps are 24 tokens; a fourth and fifth of 2 rows would make 56.
         tasks = start(batcher, "abc", length=8)
