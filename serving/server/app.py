@@ -1,49 +1,48 @@
 """The application: all routes over one repository of models."""
 
 import contextlib
-import importlib
 import importlib.metadata
-import importlib.util
+from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 
+from keras_seq.serving.server import errors, metrics_routes, page_routes, text_routes
 from keras_seq.serving.server.context import Context
+from keras_seq.serving.server.gate import Gate
+from keras_seq.serving.server.metrics import Metrics
 from keras_seq.serving.server.repository import ModelRepository
+from keras_seq.serving.server.v2 import inference_routes, metadata_routes, repository_routes
 
+# In the order that requests are looked up: those that come most often first.
 _PARTS = (
-    "v2.inference_routes",
-    "v2.repository_routes",
-    "text_routes",
-    "stream_routes",
-    "metrics_routes",
-    "page_routes",
+    inference_routes,
+    text_routes,
+    metadata_routes,
+    repository_routes,
+    metrics_routes,
+    page_routes,
 )
 
 
-def _part(name):
-    full = f"keras_seq.serving.server.{name}"
-    with contextlib.suppress(ImportError):
-        if importlib.util.find_spec(full):
-            return importlib.import_module(full)
-    return None
-
-
 def create_app(repository: ModelRepository) -> FastAPI:
-    """Make the application.
+    """Make the application, for `keras_seq.serving.server.run`, `uvicorn` or any other ASGI server.
 
-    Its lifespan loads the models of the repository that are not loaded yet, and closes them.
+    Its lifespan loads the models of the repository where none are loaded yet, and closes them at the end.
 
     Args:
         repository: The models, and the settings.
+
+    Example:
+        ```python
+        app = create_app(ModelRepository({"tagger": "out/tagger"}))
+        ```
     """
-    metrics_module = _part("metrics")
-    metrics = metrics_module.Metrics() if hasattr(metrics_module, "Metrics") else None
-    if metrics is not None:
-        repository.observe_batch = metrics.observe_batch
+    metrics = Metrics()
     context = Context(repository.settings, repository, metrics)
+    repository.observe_batch = metrics.observe_batch
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI):
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if not repository.models:
             await repository.load_all()
         yield
@@ -56,13 +55,8 @@ def create_app(repository: ModelRepository) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = context
-    for name in _PARTS:
-        part = _part(name)
-        if part is not None and hasattr(part, "routes"):
-            app.include_router(part.routes(context))
-    errors, gate = _part("errors"), _part("gate")
-    if errors is not None and hasattr(errors, "install"):
-        errors.install(app, context)
-    if gate is not None and hasattr(gate, "Gate"):
-        app.add_middleware(gate.Gate, context=context)
+    for part in _PARTS:
+        app.include_router(part.routes(context))
+    errors.install(app, context)
+    app.add_middleware(Gate, context=context)
     return app
