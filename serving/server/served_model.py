@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,18 @@ from typing import Any
 from keras_seq.serving.batching import Batcher, BatchStats
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.errors import BundleError, InputError, NotFound, listed
+from keras_seq.serving.generated_token import GeneratedToken
 from keras_seq.serving.generator import Generator
 from keras_seq.serving.hypothesis import Hypothesis
 from keras_seq.serving.predict_request import PredictRequest
 from keras_seq.serving.predictor import Predictor
+from keras_seq.serving.served_stream import ServedStream
 from keras_seq.serving.server.settings import ServerSettings
 from keras_seq.serving.server.signature import Signature
+from keras_seq.serving.stream import Stream
+from keras_seq.serving.stream_batch import StreamBatch
 from keras_seq.serving.text.bundle_text import PROMPT
+from keras_seq.serving.text_stream import stream_text
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """What a model may be called: nothing that leads out of a folder, and no dot, which comes before a graph's name."""
@@ -73,6 +78,7 @@ class ServedModel:
                 f"{self.bundle.path} has no graph to serve. It has: {listed(graphs)}. Export the model with 'onnx' "
                 "among `formats`."
             )
+        self._streams = self._stream_batch() if _STEP in graphs and self.bundle.graph(_STEP).states else None
         self._batchers = {graph: self.batcher(graph, predictor.run) for graph, predictor in self._predictors.items()}
         self.signatures = {signature.name: signature for signature in self._signatures()}
 
@@ -94,7 +100,15 @@ class ServedModel:
     @property
     def queued(self) -> dict[str, int]:
         """Requests that wait, by the name of what was asked."""
-        return {self._name_of(graph): batcher.queued for graph, batcher in self._batchers.items()}
+        waiting = {self._name_of(graph): batcher.queued for graph, batcher in self._batchers.items()}
+        return waiting if self._streams is None else waiting | {self._name_of(_STEP): self._streams.queued}
+
+    @property
+    def stream_gauges(self) -> dict[str, int]:
+        """Streams, `"open"`, and what their states take, `"bytes"`; texts that go on token by token are among them."""
+        if self._streams is None:
+            return {"open": 0, "bytes": 0}
+        return {"open": self._streams.num_streams, "bytes": self._streams.nbytes}
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
@@ -158,6 +172,33 @@ class ServedModel:
         answer = await self.predict_text(_GENERATE, texts, options, timeout)
         return self._generator.hypotheses(answer, with_text=True)
 
+    def open_stream(self) -> ServedStream:
+        """A stream of one sequence, at its start. It goes on with this version after the model was replaced.
+
+        Raises:
+            NotFound: If the bundle was exported without `streaming=True`.
+        """
+        return self._streaming().open()
+
+    def stream_text(
+        self, prompt: str | bytes | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[GeneratedToken]:
+        """What `Generator.stream` gives, for many at a time; see `keras_seq.serving.text_stream`.
+
+        Each token may take as long as the settings give a request.
+
+        Raises:
+            NotFound: If the model generates nothing, or was exported without `streaming=True`.
+            InputError: If prompt or options do not suit.
+            BundleError: If what the model generates is settled at its end only, as by beam search.
+        """
+        if self._generator is None:
+            raise NotFound(f"Model {self.name!r} generates nothing: it has no graph {_GENERATE!r}.")
+        if isinstance(prompt, (str, bytes)):
+            self._check_characters(prompt)
+        timeout = self.settings.timeout_seconds
+        return stream_text(self._generator, self._streaming(), prompt, options, timeout=timeout)
+
     async def close(self, drain_seconds: float | None = None):
         """Let those who wait have their answers, refuse others, and free the graphs.
 
@@ -165,7 +206,8 @@ class ServedModel:
             drain_seconds: How long that may take; by default as in the settings.
         """
         drain = self.settings.drain_seconds if drain_seconds is None else drain_seconds
-        await asyncio.gather(*(batcher.close(drain) for batcher in self._batchers.values()))
+        waiting = [*self._batchers.values(), *([] if self._streams is None else [self._streams])]
+        await asyncio.gather(*(queue.close(drain) for queue in waiting))
         for predictor in self._predictors.values():
             predictor.close()
         if self._generator is not None:
@@ -184,16 +226,29 @@ class ServedModel:
         )
 
     async def _read_text(self, predictor: Predictor, texts: Any, options: Mapping[str, Any] | None) -> PredictRequest:
-        characters = _count_characters(texts)
-        most = self.settings.max_text_characters
+        if self._check_characters(texts) < _TEXT_IN_A_THREAD:
+            return predictor.read_text(texts, options)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, predictor.read_text, texts, options)
+
+    def _check_characters(self, texts: Any) -> int:
+        characters, most = _count_characters(texts), self.settings.max_text_characters
         if characters > most:
             raise InputError(
                 f"A request may have {most} characters of text in all. Received: {characters}. Send less at a time."
             )
-        if characters < _TEXT_IN_A_THREAD:
-            return predictor.read_text(texts, options)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(None, predictor.read_text, texts, options)
+        return characters
+
+    def _stream_batch(self) -> StreamBatch:
+        settings = self.settings
+        stream = Stream(self.bundle, graph=_STEP, keep_outputs=False, num_threads=settings.num_threads)
+        queue = self.batcher(_STEP, stream.run)
+        return StreamBatch(stream, queue, max_steps=settings.max_length, max_bytes=settings.max_snapshot_bytes)
+
+    def _streaming(self) -> StreamBatch:
+        if self._streams is None:
+            raise NotFound(f"Model {self.name!r} has no streams. Export it with `streaming=True`.")
+        return self._streams
 
     def _check_size(self, request: PredictRequest):
         settings = self.settings
