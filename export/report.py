@@ -71,8 +71,8 @@ class ExportReport:
         if self.manifest.onnx.get("portable"):
             return "with strings they would not be portable. keras_seq.serving encodes"
         return (
-            "no operator of ONNX Runtime cuts word pieces, or lower-cases words of over 1000 letters. "
-            "keras_seq.serving encodes"
+            "no operator of ONNX Runtime cuts word pieces, lower-cases words of over 1000 letters, or takes words and "
+            "their characters apart. keras_seq.serving encodes"
         )
 
 

@@ -40,10 +40,12 @@ class GraphText:
         return [*tokens, *(output.name for output in self.labels), *[TEXTS] * (self.written is not None)]
 
     def in_onnx(self, portable: bool) -> GraphText | None:
-        """What of it an ONNX graph can have: of word pieces no texts in, and none at all where it is to be portable."""
+        """What of it an ONNX graph can have: no texts in for word pieces or characters of words; none if portable."""
         if portable:
             return None
-        inputs = tuple(given for given in self.inputs if has_graph_form(given.reading.document))
+        # Inputs that share their steps are read from one text: if one of them has to be ids, so have the others.
+        of_ids = {given.ids.shape[1] for given in self.inputs if not has_graph_form(given.reading.document)}
+        inputs = tuple(given for given in self.inputs if given.ids.shape[1] not in of_ids)
         return replace(self, inputs=inputs) or None
 
     def to_spec(self) -> TextSpec:

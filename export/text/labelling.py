@@ -16,8 +16,8 @@ def label(nodes: Nodes, output: LabelOutput, ids: str | None = None) -> str:
     Args:
         nodes: Takes the nodes.
         output: The labels, and which scores they are of.
-        ids: Name of the ids `(batch, time)` that the scores `(batch, time, classes)` belong to: padding, 0, has the
-            label "". None for scores of something else.
+        ids: Name of the ids that the scores `(batch, time, classes)` belong to, as `output` has it: padding, 0, has
+            the label "". None for scores of something else.
     """
     scores = output.scores.name
     if output.single:
@@ -28,5 +28,7 @@ def label(nodes: Nodes, output: LabelOutput, ids: str | None = None) -> str:
     if ids is None:
         return nodes.add("Gather", nodes.constant(output.labels), best, output=output.name)
     named = nodes.add("Gather", nodes.constant(output.labels), best)
+    if output.several:
+        ids = nodes.add("Gather", ids, nodes.constant(0, "int64"), axis=2)
     is_token = nodes.add("Cast", ids, to=onnx.TensorProto.BOOL)
     return nodes.add("Where", is_token, named, nodes.constant(""), output=output.name)

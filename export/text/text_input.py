@@ -16,7 +16,7 @@ class TextInput:
 
     Attributes:
         name: Of the string input, `(batch,)`.
-        ids: The input that it stands for, `(batch, time)`.
+        ids: The input that it stands for, `(batch, time)`, or `(batch, time, width)` for the characters of words.
         reading: How texts become ids.
         tokens: Name of the output that gives the tokens, `(batch, time)`; None for no such output.
     """

@@ -90,15 +90,18 @@ def _inputs(
     """Inputs with texts, and the same with ids in their place."""
     by_ids = {given.ids.name: given for given in text.inputs}
     texts, ids, sizes = {}, {}, {}
-    for spec in endpoint.inputs:
+    spelt = {given.ids.shape[1] for given in text.inputs if len(given.ids.shape) > 2}
+    candidates: dict[str, list[str]] = {}  # by input; by steps where characters of words go with the words
+    for spec in sorted(endpoint.inputs, key=lambda spec: len(spec.shape)):  # the texts are those of the words
         if spec.name in by_ids:
             given = by_ids[spec.name]
             limit = endpoint.limits.get(spec.shape[1], np.inf)
             tokenizer = load_tokenizer(given.reading.document)
-            chosen = short_texts(given.reading.document)[rows]
+            of = spec.shape[1] if spec.shape[1] in spelt else spec.name
+            chosen = candidates.setdefault(of, short_texts(given.reading.document))[rows]
             chosen = [row if len(tokenizer.encode(row)) <= limit else "" for row in chosen]
             encoded = tokenizer.encode(chosen)
-            padded = np.zeros((len(chosen), max(1, *map(len, encoded))), spec.dtype)
+            padded = np.zeros((len(chosen), max(1, *map(len, encoded)), *tokenizer.step_shape), spec.dtype)
             for values, row in zip(padded, encoded, strict=True):
                 values[: len(row)] = row
             texts[given.name], ids[spec.name] = np.array(chosen, object), padded
@@ -124,7 +127,7 @@ def _check_strings(
     expected = {}
     for output in text.labels:
         best = np.array(output.labels, object)[output.best(numbers[output.scores.name])]
-        expected[output.name] = best if output.ids is None else np.where(ids[output.ids] != 0, best, "")
+        expected[output.name] = best if output.ids is None else np.where(output.is_step(ids[output.ids]), best, "")
     if text.written is not None:
         writer = load_tokenizer(text.written.document)
         expected[TEXTS] = np.array([[writer.decode(ids) for ids in row] for row in numbers["ids"]], object)

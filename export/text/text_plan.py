@@ -13,10 +13,12 @@ from keras_seq.export.errors import ExportError
 from keras_seq.export.generation import Generation
 from keras_seq.export.signature import Signature, named_inputs
 from keras_seq.export.text.graph_text import GraphText
+from keras_seq.export.text.hard_texts import hard_texts
 from keras_seq.export.text.label_output import LabelOutput
 from keras_seq.export.text.reading import Reading
 from keras_seq.export.text.text_input import TextInput
 from keras_seq.serving.tensor_spec import TensorSpec
+from keras_seq.serving.text import load_tokenizer
 from keras_seq.serving.text_spec import TokenizerSpec
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.tokenizer_file import write_document
@@ -55,15 +57,17 @@ class TextPlan:
         for spec in endpoint.outputs:
             if spec.name in self.labels:
                 name = "labels" if len(self.labels) == 1 else f"{spec.name}.labels"
-                steps = [given.ids.name for given in inputs if spec.shape[:-1] == given.ids.shape]
-                ids = steps[0] if steps else None
-                labels.append(LabelOutput(name, spec, self.labels[spec.name], ids))
+                steps = [given.ids for given in inputs if spec.shape[:-1] == given.ids.shape[:2]]
+                ids = min(steps, key=lambda given: len(given.shape), default=None)
+                which = () if ids is None else (ids.name, len(ids.shape) > 2)
+                labels.append(LabelOutput(name, spec, self.labels[spec.name], *which))
         return GraphText(inputs, tuple(labels))
 
     def _inputs(self, endpoint: Endpoint) -> tuple[TextInput, ...]:
         read = [spec for spec in endpoint.inputs if spec.name in self.readings]
         dims = {dim for spec in endpoint.outputs for dim in spec.shape[1:]} if endpoint.decoding is None else set()
-        followed = [spec.name for spec in read if spec.shape[1] in dims]
+        whole = {spec.shape[1] for spec in read if len(spec.shape) == 2}  # characters of words have the words' tokens
+        followed = [s.name for s in read if s.shape[1] in dims and (len(s.shape) == 2 or s.shape[1] not in whole)]
         taken = {spec.name for spec in endpoint.inputs}
         alone = len(read) == 1 and "text" not in taken
         inputs = []
@@ -166,6 +170,7 @@ def text_plan(
         if name in taken:
             _check_suits(chosen, taken[name])
             readings[name] = _reading(chosen, name, called, decoded)
+    _check_steps({name: reading for name, reading in readings.items() if name in called}, called)
     written = None
     if generation is not None:
         prompts = [name for name in by_input if name in decoded and name not in called]
@@ -212,17 +217,19 @@ def _by_input(
     known = called | decoded
     if not isinstance(tokenizer, Mapping):
         _check_kind("tokenizer", tokenizer)
-        return {name: tokenizer for name, spec in known.items() if _takes_ids(spec)}
+        return {name: tokenizer for name, spec in known.items() if _takes_ids(spec, tokenizer)}
     allowed = [*known, *[TARGET] * (generates and TARGET not in known)]
     unknown = sorted(set(tokenizer) - set(allowed))
     if unknown:
         raise ExportError(f"`tokenizer` names inputs {unknown} that the model lacks. It has: {allowed}.")
     for name, chosen in tokenizer.items():
         _check_kind(f"tokenizer[{name!r}]", chosen)
-        if name in known and not _takes_ids(known[name]):
+        if name in known and not _takes_ids(known[name], chosen):
+            shape = (None, *chosen.step_shape)
             raise ExportError(
-                f"`tokenizer` names input {name!r}, which takes {known[name]}. Text becomes ids (batch, time), of any "
-                "length: make it keras.Input((None,), dtype='int32')."
+                f"`tokenizer` names input {name!r}, which takes {known[name]}. Text becomes ids "
+                f"({', '.join(map(str, ('batch', 'time', *chosen.step_shape)))}), of any length: make it "
+                f"keras.Input({shape}, dtype='int32')."
             )
     by_input = dict(tokenizer)
     prompts = [name for name in decoded if name not in called]
@@ -236,14 +243,15 @@ def _by_input(
 def _check_kind(what: str, tokenizer) -> None:
     if not isinstance(tokenizer, Tokenizer):
         raise ExportError(
-            f"`{what}` must be a tokenizer of keras_seq: CharTokenizer, WordTokenizer or WordPieceTokenizer. "
-            f"Received: {tokenizer!r} of type {type(tokenizer).__name__}."
+            f"`{what}` must be a tokenizer of keras_seq: CharTokenizer, WordTokenizer, WordPieceTokenizer or "
+            f"WordCharacterTokenizer. Received: {tokenizer!r} of type {type(tokenizer).__name__}."
         )
 
 
-def _takes_ids(spec: TensorSpec) -> bool:
+def _takes_ids(spec: TensorSpec, tokenizer: Tokenizer) -> bool:
     of_ids = spec.maximum is not None or spec.dtype.startswith(("int", "uint"))
-    return of_ids and len(spec.shape) == 2 and isinstance(spec.shape[1], str)
+    suits = len(spec.shape) > 1 and isinstance(spec.shape[1], str) and spec.shape[2:] == tokenizer.step_shape
+    return of_ids and suits
 
 
 def _reading(tokenizer: Tokenizer, name: str, called: Mapping, decoded: Mapping) -> Reading:
@@ -261,6 +269,23 @@ def _check_suits(tokenizer: Tokenizer, spec: TensorSpec) -> None:
             f"embeddings for {spec.maximum + 1} ids. Make the model with vocabulary_size=tokenizer.vocabulary_size, or "
             "export it with the tokenizer that it was trained with."
         )
+
+
+def _check_steps(readings: Mapping[str, Reading], specs: Mapping[str, TensorSpec]) -> None:
+    """Refuses characters of words that are not the words of the inputs beside them."""
+    for name in [name for name in readings if len(specs[name].shape) > 2]:
+        spelling = load_tokenizer(readings[name].document)
+        for other in [other for other in readings if other != name and specs[other].shape[1] == specs[name].shape[1]]:
+            words = load_tokenizer(readings[other].document)
+            for text in hard_texts(readings[other].document):
+                counts = len(spelling.encode(text)), len(words.encode(text))
+                if counts[0] != counts[1]:
+                    raise ExportError(
+                        f"inputs {name!r} and {other!r} share their steps, so their tokenizers must cut texts alike. "
+                        f"Received: {text[:40]!r}, {counts[0]} steps of {name!r} and {counts[1]} of {other!r}. Make "
+                        "both tokenizers of words, with the same `split`, `punctuation`, `rules`, `add_start`, "
+                        "`add_end` and `max_length`."
+                    )
 
 
 def _check_writes(tokenizer: Tokenizer, model: keras.Model) -> None:

@@ -53,7 +53,7 @@ def text_signature(endpoint: Endpoint, text: GraphText) -> tuple[Callable, tf.Mo
             scores = results[output.scores.name]
             index = tf.cast(scores[..., 0] > 0.5, "int64") if output.single else tf.argmax(scores, axis=-1)
             best = tf.gather(tf.constant(output.labels), index)
-            results[output.name] = best if output.ids is None else tf.where(ids[output.ids] != 0, best, "")
+            results[output.name] = best if output.ids is None else tf.where(output.is_step(ids[output.ids]), best, "")
         if writer is not None:
             results[TEXTS] = writer.to_text(results["ids"])
         return results
@@ -70,8 +70,9 @@ def text_signature(endpoint: Endpoint, text: GraphText) -> tuple[Callable, tf.Mo
 
 
 def _tokens(texts: tf.Tensor, ids: tf.Tensor, splitter: Tokenizer, given: TextInput) -> tf.Tensor:
-    """The tokens as they stand in the texts, one for each id; "" where there is padding."""
+    """The tokens as they stand in the texts, one for each step of ids; "" where there is padding."""
     framing = given.reading.framing
+    ids = ids[..., 0] if ids.shape.rank == 3 else ids
     tokens = splitter.split(texts).to_tensor("")
     start = tf.fill([tf.shape(ids)[0], int(framing.add_start)], "")
     # As wide as the ids: what they were cut by goes, and for what they have more there is room.

@@ -14,7 +14,7 @@ __all__ = ["has_graph_form", "tokenize"]
 def has_graph_form(tokenizer: dict) -> bool:
     """Whether a tokenizer can be written in operators that every ONNX Runtime has.
 
-    Word pieces cannot, nor can lower-cased words of more than 1000 characters.
+    Word pieces cannot, nor can the characters of words, nor lower-cased words of more than 1000 characters.
 
     Args:
         tokenizer: What its `tokenizer.json` says.

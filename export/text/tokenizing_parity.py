@@ -115,8 +115,8 @@ def _compare_tokens(given: TextInput, texts: Sequence[str], received: list[np.nd
 
 
 def _length(ids: np.ndarray) -> int:
-    """Without the padding, which is the only 0."""
-    return int(np.count_nonzero(ids))
+    """Without the padding: the only 0, or the only steps that begin with one."""
+    return int(np.count_nonzero(ids if ids.ndim == 1 else ids[:, 0]))
 
 
 def _shorten(value) -> str:

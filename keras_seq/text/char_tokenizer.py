@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
+from keras_seq.text.characters import CharacterTable
 from keras_seq.text.code_points import code_points
 from keras_seq.text.inputs import text_batch
 from keras_seq.text.tokenizer import Tokenizer
-from keras_seq.text.vocabulary import SPECIAL_TOKENS, UNKNOWN_ID
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -85,13 +84,7 @@ class CharTokenizer(Tokenizer):
             name=name,
             **kwargs,
         )
-        known: dict[int, int] = {-1: UNKNOWN_ID}  # no code point, so that there is a first one in any case
-        for index, token in enumerate(self.vocabulary[len(SPECIAL_TOKENS) :], len(SPECIAL_TOKENS)):
-            if len(token) != 1:
-                raise ValueError(f"A token of a CharTokenizer must be one character. Received: {token!r} at {index}.")
-            known[ord(token)] = index
-        self._points = np.array(sorted(known), np.int32)
-        self._ids = np.array([known[point] for point in self._points.tolist()], np.int32)
+        self._characters = CharacterTable(self.vocabulary, "CharTokenizer")
 
     def split(self, texts: Any) -> tf.RaggedTensor:
         """Cuts texts into characters: one for each id that `encode` gives, special ones and `max_length` aside.
@@ -110,10 +103,5 @@ class CharTokenizer(Tokenizer):
             return points.with_flat_values(characters)
 
     def _token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        import tensorflow as tf
-
         points = code_points(texts, self.rules.get("lower", ()))
-        flat = points.flat_values
-        place = tf.searchsorted(self._points, flat, side="right") - 1
-        found = tf.equal(tf.gather(self._points, place), flat)
-        return points.with_flat_values(tf.where(found, tf.gather(self._ids, place), UNKNOWN_ID))
+        return points.with_flat_values(self._characters.look_up(points.flat_values))

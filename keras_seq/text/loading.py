@@ -6,10 +6,13 @@ from typing import Any
 from keras_seq.text.char_tokenizer import CharTokenizer
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.tokenizer_file import check_document, read_document
+from keras_seq.text.word_character_tokenizer import WordCharacterTokenizer
 from keras_seq.text.word_piece_tokenizer import WordPieceTokenizer
 from keras_seq.text.word_tokenizer import WordTokenizer
 
-_CLASSES: dict[str, type[Tokenizer]] = {made.kind: made for made in (CharTokenizer, WordPieceTokenizer, WordTokenizer)}
+_CLASSES: dict[str, type[Tokenizer]] = {
+    made.kind: made for made in (CharTokenizer, WordCharacterTokenizer, WordPieceTokenizer, WordTokenizer)
+}
 
 
 def load_tokenizer(path: str | os.PathLike, **kwargs: Any) -> Tokenizer:

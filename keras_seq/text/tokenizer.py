@@ -66,13 +66,15 @@ class Tokenizer(keras.layers.Layer, ABC):
         text alone. With `ragged=True` `(batch, None)`, not padded.
 
     Masking:
-        An `Embedding(..., mask_zero=True)` finds the padding by its id. The ids themselves carry no mask: layers and
-        models that take ids, such as a functional model with that embedding inside, would warn that they drop it.
-        `compute_mask(texts)` gives it where it is wanted.
+        An `Embedding(..., mask_zero=True)` finds the padding by its id. The ids carry no mask: layers and models that
+        take ids, such as a functional model with that embedding inside, would warn that they drop it. `compute_mask`
+        gives it where it is wanted.
     """
 
     kind: ClassVar[str]
     """Its name in `tokenizer.json`."""
+    step_shape: tuple[int, ...] = ()
+    """The shape of what stands for a token."""
 
     def __init__(
         self,
@@ -100,8 +102,7 @@ class Tokenizer(keras.layers.Layer, ABC):
         self.max_length = None if max_length is None else check_count("max_length", max_length)
         self._room(self.add_start, self.add_end)
         self.ragged = check_flag("ragged", ragged)
-        names = self._rule_names()
-        # Keras would track a dict, and its copy is no dict any more.
+        names = self._rule_names()  # in a tuple: Keras would track a dict, and its copy is no dict any more
         self._rules = (default_rules(names) if rules is None else check_rules(rules, names),)
 
     @abstractmethod
@@ -118,6 +119,9 @@ class Tokenizer(keras.layers.Layer, ABC):
     @abstractmethod
     def _token_ids(self, texts: tf.Tensor) -> tf.RaggedTensor:
         """The ids of the tokens of texts `(batch,)`: `(batch, None)`, int32."""
+
+    def _step(self, token: int) -> Any:  # what stands for a special one
+        return token
 
     def _rule_names(self) -> list[str]:
         """The rules that these settings need."""
@@ -192,24 +196,22 @@ class Tokenizer(keras.layers.Layer, ABC):
             return ids[0] if alone else ids
         ids = ids.to_tensor(PAD_ID)
         missing = tf.cast(tf.equal(tf.shape(ids)[1], 0), tf.int32)
-        ids = tf.pad(ids, [[0, 0], [0, missing]], constant_values=PAD_ID)
-        ids.set_shape((texts.shape[0] if texts.shape.rank else 1, None))
+        ids = tf.pad(ids, [[0, 0], [0, missing], *[[0, 0]] * len(self.step_shape)], constant_values=PAD_ID)
+        ids.set_shape((texts.shape[0] if texts.shape.rank else 1, None, *self.step_shape))
         return ids[0] if alone else ids
 
     def compute_output_spec(self, texts: keras.KerasTensor) -> keras.KerasTensor:
         """The ids' shape and dtype."""
-        shape = (*texts.shape, None)
-        return keras.KerasTensor(shape, dtype="int32", **({"ragged": True} if self.ragged else {}))
+        ragged = {"ragged": True} if self.ragged else {}
+        return keras.KerasTensor(self.compute_output_shape(texts.shape), dtype="int32", **ragged)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """The ids' shape."""
-        return (*input_shape, None)
+        return (*input_shape, None, *self.step_shape)
 
     def compute_mask(self, texts: Any, mask: Any = None) -> Any:
         """Which ids of these texts are no padding: booleans `(batch, time)`, or `None` with `ragged=True`."""
-        import tensorflow as tf
-
-        return None if self.ragged else tf.not_equal(self.call(text_tensor(texts)), PAD_ID)
+        return None if self.ragged else self.call(text_tensor(texts)) != PAD_ID
 
     def to_text(self, ids: Any) -> tf.Tensor:
         """Writes ids as texts, with TensorFlow operations: for the end of a graph.
@@ -391,7 +393,7 @@ class Tokenizer(keras.layers.Layer, ABC):
         with tf.device("CPU:0"):
             ids = self._token_ids(texts)
             ids = ids if room is None else ids[:, :room]
-            column = tf.ones((ids.nrows(), 1), tf.int32)
-            before = [column * START_ID] if add_start else []
-            behind = [column * END_ID] if add_end else []
+            column = tf.ones((ids.nrows(), 1, *(1 for _ in self.step_shape)), tf.int32)
+            before = [column * self._step(START_ID)] if add_start else []
+            behind = [column * self._step(END_ID)] if add_end else []
             return tf.concat([*before, ids, *behind], axis=1) if before or behind else ids

@@ -13,6 +13,7 @@ _COMMON = ("vocabulary", "lowercase", "add_start", "add_end", "max_length", "rul
 FIELDS = {
     "char": _COMMON,
     "word": (*_COMMON, "split", "punctuation"),
+    "wordchar": (*_COMMON, "split", "punctuation", "num_first", "num_last"),
     "wordpiece": (*_COMMON, "split", "prefix", "max_word_length"),
 }
 """The fields of each kind of tokenizer, besides `schema_version` and `kind`."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from keras_seq.text.checks import check_choice
-from keras_seq.text.code_points import class_table, split_words
+from keras_seq.text.code_points import split_words
 from keras_seq.text.inputs import text_batch
 from keras_seq.text.tokenizer import Tokenizer
 from keras_seq.text.vocabulary import UNKNOWN_ID
+from keras_seq.text.word_splitting import check_splitting, splitting_rules, splitting_table
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -85,13 +85,7 @@ class WordTokenizer(Tokenizer):
         name: str | None = None,
         **kwargs: Any,
     ):
-        self.split_rule = check_choice("split", split, ("words", "whitespace"))
-        punctuation = ("split" if split == "words" else "keep") if punctuation is None else punctuation
-        self.punctuation = check_choice("punctuation", punctuation, ("split", "remove", "keep"))
-        if split == "whitespace" and punctuation != "keep":
-            raise ValueError(
-                f'`split="whitespace"` goes with `punctuation="keep"` alone. Received: punctuation={punctuation!r}.'
-            )
+        self.split_rule, self.punctuation = check_splitting(split, punctuation)
         super().__init__(
             vocabulary,
             lowercase=lowercase,
@@ -103,11 +97,7 @@ class WordTokenizer(Tokenizer):
             name=name,
             **kwargs,
         )
-        marks = self.rules.get("punctuation", [])
-        if self.punctuation == "remove":
-            self._classes = class_table([*self.rules["whitespace"], *marks])
-        else:
-            self._classes = class_table(self.rules["whitespace"], alone=marks)
+        self._classes = splitting_table(self.rules, self.punctuation)
         import tensorflow as tf
 
         # The special tokens are left out, so that no text can forge them; an empty table is not allowed.
@@ -139,7 +129,7 @@ class WordTokenizer(Tokenizer):
         return words.with_flat_values(self._table.lookup(words.flat_values))
 
     def _rule_names(self) -> list[str]:
-        return ["whitespace", *(["punctuation"] if self.punctuation != "keep" else []), *super()._rule_names()]
+        return [*splitting_rules(self.punctuation), *super()._rule_names()]
 
     def _spelled(self, token: str) -> str:
         return f" {token}"

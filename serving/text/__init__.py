@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "char_tokenizer": ["CharTokenizer"],
         "tokenizer": ["Tokenizer"],
         "tokenizer_file": ["load_tokenizer"],
+        "word_character_tokenizer": ["WordCharacterTokenizer"],
         "word_piece_tokenizer": ["WordPieceTokenizer"],
         "word_tokenizer": ["WordTokenizer"],
     },

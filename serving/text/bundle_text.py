@@ -68,6 +68,14 @@ class BundleText:
         """
         return self._load(TARGET) if TARGET in self._files else self.tokenizers.get(PROMPT)
 
+    @cached_property
+    def one_text(self) -> bool:
+        """Whether one text is enough for a row: every input has a tokenizer of its own, and all have the same steps."""
+        dims = {row_dim(spec) for spec in self._spec.inputs}
+        files = {self._files.get(spec.name) for spec in self._spec.inputs}  # of one tokenizer they want several texts
+        alike = len(dims) == 1 and None not in dims
+        return alike and None not in files and len(files) == len(self._spec.inputs)
+
     @property
     def _files(self) -> dict[str, str]:
         return {name: spec.file for name, spec in self._bundle.manifest.tokenizers.items()}
@@ -81,17 +89,18 @@ class BundleText:
         """Texts as what `Predictor.predict` takes.
 
         Args:
-            texts: A list of texts; with several inputs, input name to a list of texts, and for an input without
-                tokenizer to what `predict` takes.
+            texts: A list of texts, each of which goes into every input where `one_text` is true; with other inputs
+                beside it, input name to a list of texts, and for an input without tokenizer to what `predict` takes.
             limits: The largest sizes of dimensions by name; by default the graph's.
 
         Returns:
             Input name to rows of ids, one id at least (padding, for a text without tokens); and input name to the
-            tokens of each text.
+            tokens of each text. Where one text went into several inputs that see the same tokens, of the first alone.
 
         Raises:
             InputError: If the graph has no tokenizer, a name is wrong, something is no text, a prompt has nothing that
-                the model knows, or a text is longer than the model allows.
+                the model knows, a text is longer than the model allows, or it has more tokens for one input than for
+                another.
         """
         values, tokens = {}, {}
         limits = self._spec.limits if limits is None else limits
@@ -105,6 +114,8 @@ class BundleText:
             except InputError as error:
                 raise InputError(f"Input {name!r}: {error}") from None
             values[name], tokens[name] = self._rows(name, rows, limits)
+        if self.one_text and not isinstance(texts, Mapping):
+            tokens = _agreed(values, tokens)
         return values, tokens
 
     def _named(self, texts: Any) -> dict[str, Any]:
@@ -118,12 +129,12 @@ class BundleText:
             )
         if isinstance(texts, Mapping):
             return dict(texts)
-        if len(self._spec.inputs) > 1:
+        if len(self._spec.inputs) > 1 and not self.one_text:
             raise InputError(
                 f"The graph takes {len(self._spec.inputs)} inputs ({listed(spec.name for spec in self._spec.inputs)}), "
                 f"so texts must be given by name in a dict. Received: {type(texts).__name__}."
             )
-        return {self._spec.inputs[0].name: texts}
+        return {spec.name: texts for spec in self._spec.inputs}
 
     def _has_text(self, graph) -> bool:
         return any(spec.name in self._files for spec in graph.inputs)
@@ -147,7 +158,7 @@ class BundleText:
                     f"{tokenizer.vocabulary_size} tokens: {shorten_list(tokens[i])}. Begin with something from the "
                     "texts that it was trained on, or with an empty text."
                 )
-        pad = np.array([tokenizer.pad_id], "int32")
+        pad = np.full((1, *tokenizer.step_shape), tokenizer.pad_id, "int32")
         return [row if len(row) else pad for row in rows], tokens
 
     def cut_empty(
@@ -185,6 +196,20 @@ class BundleText:
             if name in answers:
                 found[f"{name}.labels"] = [_spell(np.asarray(row), labels, name) for row in answers[name]]
         return found
+
+
+def _agreed(values: Mapping[str, list[np.ndarray]], tokens: dict[str, list[list[str]]]) -> dict[str, list[list[str]]]:
+    """The tokens of inputs that were made of the same texts, once if they are all the same."""
+    first, *others = tokens
+    for name in others:
+        for i, (one, other) in enumerate(zip(values[first], values[name], strict=True)):
+            if len(one) != len(other):
+                raise InputError(
+                    f"Text {i} has {len(one)} tokens for input {first!r}, but {len(other)} for input {name!r}: the "
+                    "tokenizers of inputs that share their steps must cut texts alike. Export the model with such, or "
+                    "give each input its own texts, by name in a dict."
+                )
+    return {first: tokens[first]} if all(tokens[name] == tokens[first] for name in others) else tokens
 
 
 def _spell(row: np.ndarray, labels: Sequence[str], name: str) -> Any:

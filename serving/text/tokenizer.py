@@ -63,6 +63,11 @@ class Tokenizer:
         """The id of everything that is not in the vocabulary."""
         return UNKNOWN
 
+    @property
+    def step_shape(self) -> tuple[int, ...]:
+        """The shape of what stands for one token: `()` for an id."""
+        return ()
+
     def split(self, text: str) -> list[str]:
         """The tokens of a text, whether or not they are in the vocabulary; without start and end.
 
@@ -85,7 +90,8 @@ class Tokenizer:
             add_end: Whether the end token comes last; by default as the tokenizer has it.
 
         Returns:
-            For each text its ids, `(length,)` int32; none for a text without tokens. For a single text the array alone.
+            For each text its ids, `(length, *step_shape)` int32; none for a text without tokens. For a single text the
+            array alone.
 
         Raises:
             InputError: If something is no text, or the list is empty.

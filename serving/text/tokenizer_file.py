@@ -10,11 +10,17 @@ from keras_seq.serving.fields import Fields, shorten
 from keras_seq.serving.text.char_tokenizer import CharTokenizer
 from keras_seq.serving.text.rules import Rules
 from keras_seq.serving.text.tokenizer import SPECIAL_TOKENS, Tokenizer
+from keras_seq.serving.text.word_character_tokenizer import WordCharacterTokenizer
 from keras_seq.serving.text.word_piece_tokenizer import WordPieceTokenizer
 from keras_seq.serving.text.word_tokenizer import PUNCTUATION, SPLITS, WordTokenizer
 
 SCHEMA_VERSION = 1
-_KINDS = {"char": CharTokenizer, "word": WordTokenizer, "wordpiece": WordPieceTokenizer}
+_KINDS = {
+    "char": CharTokenizer,
+    "word": WordTokenizer,
+    "wordchar": WordCharacterTokenizer,
+    "wordpiece": WordPieceTokenizer,
+}
 
 
 def load_tokenizer(source: str | Path | dict[str, Any]) -> Tokenizer:
@@ -75,8 +81,11 @@ def _tokenizer(value: Any, file: str) -> Tokenizer:
     if kind != "char":
         settings["split_at"] = _choice(fields, "split", SPLITS)
         needed.append("whitespace")
-    if kind == "word":
+    if kind in ("word", "wordchar"):
         settings["punctuation"] = _choice(fields, "punctuation", PUNCTUATION)
+    if kind == "wordchar":
+        settings["num_first"] = fields.integer("num_first", minimum=1)
+        settings["num_last"] = fields.integer("num_last", minimum=0)
     elif kind == "wordpiece":
         settings["prefix"] = fields.text("prefix")
         settings["max_word_length"] = fields.integer("max_word_length", minimum=1)

@@ -8,7 +8,17 @@ import pytest
 
 from keras_seq.serving import Bundle, BundleError, InputError, Predictor
 from keras_seq.serving.text.bundle_text import BundleText
-from tests.serving.toy_text import MOODS, TAGS, WORDS, mood_scores, tag_scores, write_tagger
+from tests.serving.toy_text import (
+    MOODS,
+    TAGS,
+    WORDS,
+    document,
+    mood_scores,
+    spelling_scores,
+    tag_scores,
+    write_spelling_tagger,
+    write_tagger,
+)
 
 TEXTS = ["The dog barks!", "", "It RAINS", "Zebra"]
 TOKENS = [["The", "dog", "barks", "!"], [], ["It", "RAINS"], ["Zebra"]]
@@ -75,6 +85,51 @@ def test_start_and_end_are_tokens_like_others(tmp_path):
 def test_what_is_no_batch_of_texts_is_refused(tagger, texts, message):
     with pytest.raises(InputError, match=message):
         tagger.predict_text(texts)
+
+
+def test_one_text_goes_into_every_input_that_shares_its_steps(tmp_path):
+    table = spelling_scores(document("wordchar"))
+    known = {token: i for i, token in enumerate(document("wordchar")["vocabulary"])}
+    with Predictor(write_spelling_tagger(tmp_path / "tagger")) as predictor:
+        answer = predictor.predict_text(TEXTS)
+        by_name = predictor.predict_text({"words": TEXTS, "characters": TEXTS})
+    assert list(answer) == ["tags", "tokens", "tags.labels"]
+    assert answer["tokens"] == by_name["words.tokens"] == by_name["characters.tokens"] == TOKENS
+    for row, ids, tokens, same in zip(answer["tags"], IDS, TOKENS, by_name["tags"], strict=True):
+        expected = np.zeros((len(ids), len(TAGS)), "float32")
+        for scores, word, token in zip(expected, ids, tokens, strict=True):
+            places = {**dict(enumerate(token[:3])), **{5 - i: c for i, c in enumerate(token[:-3:-1], 1)}}
+            scores += tag_scores()[word] + sum(table[place, known.get(c, 3)] for place, c in places.items())
+        np.testing.assert_allclose(row, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(row, same)
+
+
+def test_each_input_has_tokens_of_its_own_where_they_differ(tmp_path):
+    pieces = write_spelling_tagger(tmp_path / "tagger", characters={"punctuation": "keep"}, punctuation="remove")
+    with Predictor(pieces) as predictor:
+        answer = predictor.predict_text(["the dog!"])
+    assert (answer["characters.tokens"], answer["words.tokens"]) == ([["the", "dog!"]], [["the", "dog"]])
+
+
+def test_inputs_that_share_their_steps_must_cut_a_text_alike(tmp_path):
+    path = write_spelling_tagger(tmp_path / "tagger", characters={"split": "whitespace"})
+    with Predictor(path) as predictor:
+        assert predictor.predict_text(["the dog"])["tokens"] == [["the", "dog"]]
+        with pytest.raises(
+            InputError, match=r"Text 1 has 1 tokens for input 'characters', but 2 for input 'words': .*must cut texts"
+        ):
+            predictor.predict_text(["the", "dog!"])
+
+
+def test_a_list_of_texts_is_refused_where_an_input_takes_none(tmp_path):
+    path = write_spelling_tagger(tmp_path / "tagger", characters={})
+    with Predictor(path) as predictor:
+        with pytest.raises(
+            InputError, match=r"2 inputs \('characters', 'words'\), so texts must be given by name in a"
+        ):
+            predictor.predict_text(["the dog"])
+        characters = np.full((1, 2, 5), 4)
+        assert predictor.predict_text({"words": ["the dog"], "characters": characters})["tokens"] == [["the", "dog"]]
 
 
 def test_texts_longer_than_the_model_allows_are_refused(tmp_path):

@@ -34,6 +34,13 @@ def document(kind: str = "word", **changes) -> dict:
     own = {
         "char": {"vocabulary": [*SPECIAL, "a", "b", " ", "\n", "\U0001f600"]},
         "word": {"vocabulary": WORDS, "split": "words", "punctuation": "split"},
+        "wordchar": {
+            "vocabulary": [*SPECIAL, *"abdeghinorst!"],
+            "split": "words",
+            "punctuation": "split",
+            "num_first": 3,
+            "num_last": 2,
+        },
         "wordpiece": {
             "vocabulary": [*SPECIAL, "un", "##able", "##afford", "a", "##b", "##c", "abc", "!"],
             "split": "words",
@@ -157,6 +164,47 @@ def write_tagger(folder: Path, *, strings: bool = False, limits: dict | None = N
     )
     settings = {"lowercase": True, **tokenizer}
     return _write(folder, {"model": graph}, {"words": document(**settings)}, labels={"tags": TAGS, "mood": MOODS})
+
+
+def spelling_scores(characters: dict) -> np.ndarray:
+    """What each place and character of a word adds to its tags, `(width, vocabulary, tags)`; padding adds nothing."""
+    shape = (characters["num_first"] + characters["num_last"], len(characters["vocabulary"]), len(TAGS))
+    scores = np.random.default_rng(6).normal(size=shape).astype("float32")
+    scores[:, 0] = 0
+    return scores
+
+
+def write_spelling_tagger(folder: Path, characters: dict | None = None, **words) -> Path:
+    """A tag for each word, by the word and by its spelling: inputs `characters` and `words`, which share their steps.
+
+    `characters` and `words` go into the tokenizers' files; `characters={}` leaves that of the characters out.
+    """
+    folder.mkdir(parents=True)
+    make, spelling = helper.make_node, document("wordchar", **(characters or {}))
+    table = spelling_scores(spelling)
+    width, size, _ = table.shape
+    nodes = [
+        make("Add", ["characters", "places"], ["entries"]),
+        make("Gather", ["spelling_table", "entries"], ["each"]),
+        make("ReduceSum", ["each", "two"], ["spelt"], keepdims=0),
+        make("Gather", ["tag_table", "words"], ["meant"]),
+        make("Add", ["meant", "spelt"], ["tags"]),
+    ]
+    constants = {"tag_table": tag_scores(), "spelling_table": table.reshape(width * size, -1), "two": np.array([2])}
+    constants["places"] = np.arange(width, dtype="int32") * np.int32(size)
+    inputs = [("characters", "int32", ["batch", "time", width]), ("words", "int32", ["batch", "time"])]
+    outputs = [("tags", "float32", ["batch", "time", len(TAGS)])]
+    (folder / "model.onnx").write_bytes(_model(nodes, inputs, outputs, constants))
+    largest = {"characters": size - 1, "words": len(WORDS) - 1}
+    graph = GraphSpec(
+        "model.onnx",
+        [TensorSpec(name, dtype, tuple(dims), pad_value=0, maximum=largest[name]) for name, dtype, dims in inputs],
+        [TensorSpec(name, dtype, tuple(dims)) for name, dtype, dims in outputs],
+    )
+    tokenizers = {"words": document(**{"lowercase": True, **words})}
+    if characters != {}:
+        tokenizers["characters"] = spelling
+    return _write(folder, {"model": graph}, tokenizers, labels={"tags": TAGS})
 
 
 def lm_weights(vocabulary: int) -> dict[str, np.ndarray]:

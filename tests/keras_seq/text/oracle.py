@@ -40,3 +40,16 @@ def pieces(word, vocabulary, prefix="##", max_word_length=100):
         found.append(candidates[match])
         start = ends[match]
     return found
+
+
+def spelling(word, vocabulary, num_first, num_last):
+    """One id a place: from the left up to `num_first`, from the right the last `num_last`."""
+    ids = [0] * (num_first + num_last)
+    known = vocabulary[4:]
+    for place, character in enumerate(word):
+        found = 4 + known.index(character) if character in known else 3
+        if place < num_first:
+            ids[place] = found
+        if place >= len(word) - num_last:
+            ids[place - len(word)] = found  # a place from behind, below 0
+    return ids

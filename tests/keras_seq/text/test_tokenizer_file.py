@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from keras_seq.text import CharTokenizer, WordPieceTokenizer, WordTokenizer, load_tokenizer
+from keras_seq.text import CharTokenizer, WordCharacterTokenizer, WordPieceTokenizer, WordTokenizer, load_tokenizer
 from keras_seq.text.rules import default_rules
 from keras_seq.text.vocabulary import SPECIAL_TOKENS
 from tests.unicode_torture import TEXTS
@@ -12,12 +12,14 @@ TOKENIZERS = {
     "char": (CharTokenizer, {"lowercase": True, "add_start": True}),
     "word": (WordTokenizer, {"punctuation": "remove", "max_length": 7, "add_end": True}),
     "whitespace": (WordTokenizer, {"split": "whitespace", "lowercase": False}),
+    "wordchar": (WordCharacterTokenizer, {"num_first": 3, "num_last": 0, "punctuation": "keep", "add_end": True}),
     "wordpiece": (WordPieceTokenizer, {"prefix": "@@", "max_word_length": 11}),
 }
 RULES = {
     "char": ["lower"],
     "word": ["whitespace", "punctuation", "lower"],
     "whitespace": ["whitespace"],
+    "wordchar": ["whitespace"],
     "wordpiece": ["whitespace", "punctuation", "lower"],
 }
 
@@ -78,7 +80,7 @@ def written(tmp_path, **changes):
         ({"schema_version": "drop it"}, "schema_version=None"),
         (
             {"kind": "sentencepiece"},
-            r"`kind` must be one of \['char', 'word', 'wordpiece'\]. Received: .*'sentencepiece'",
+            r"`kind` must be one of \['char', 'word', 'wordchar', 'wordpiece'\]. Received: .*'sentencepiece'",
         ),
         ({"kind": "char"}, r"Missing: \[\]. Unknown: \['split', 'punctuation'\]"),
         ({"lowercase": "drop it", "extra": 1}, r"Missing: \['lowercase'\]. Unknown: \['extra'\]"),

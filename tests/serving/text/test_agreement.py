@@ -15,6 +15,12 @@ KINDS = {
     "words": ("WordTokenizer", {"lowercase": True, "add_end": True}),
     "words without marks": ("WordTokenizer", {"punctuation": "remove", "max_length": 3}),
     "whitespace": ("WordTokenizer", {"split": "whitespace", "punctuation": "keep", "lowercase": True}),
+    "characters of words": (
+        "WordCharacterTokenizer",
+        {"num_first": 2, "num_last": 3, "add_end": True, "max_length": 7},
+    ),
+    "ends of words": ("WordCharacterTokenizer", {"num_first": 1, "num_last": 5, "lowercase": True}),
+    "beginnings of words": ("WordCharacterTokenizer", {"num_last": 0, "punctuation": "remove", "add_start": True}),
     "pieces": ("WordPieceTokenizer", {"max_size": 500, "lowercase": True}),
 }
 
@@ -29,7 +35,8 @@ def test_texts_on_which_tokenizers_disagree(kind):
     twin = load_tokenizer(trained.to_dict())
     ids = trained.encode(TEXTS_TO_TRY)
     assert [row.tolist() for row in twin.encode(TEXTS_TO_TRY)] == ids
-    assert twin.decode(ids) == trained.decode(ids)
+    if name != "WordCharacterTokenizer":  # which makes no text of ids
+        assert twin.decode(ids) == trained.decode(ids)
     tokens = trained.split(CORPUS).to_list()
     assert [twin.split(text) for text in CORPUS] == [[token.decode() for token in row] for row in tokens]
     assert sum(len(row) > 0 for row in ids) > len(ids) / 2

@@ -6,12 +6,24 @@ import json
 import pytest
 
 from keras_seq.serving import BundleError
-from keras_seq.serving.text import CharTokenizer, WordPieceTokenizer, WordTokenizer, load_tokenizer
+from keras_seq.serving.text import (
+    CharTokenizer,
+    WordCharacterTokenizer,
+    WordPieceTokenizer,
+    WordTokenizer,
+    load_tokenizer,
+)
 from tests.serving.toy_text import SPECIAL, document
 
 
 @pytest.mark.parametrize(
-    ("kind", "made"), [("char", CharTokenizer), ("word", WordTokenizer), ("wordpiece", WordPieceTokenizer)]
+    ("kind", "made"),
+    [
+        ("char", CharTokenizer),
+        ("word", WordTokenizer),
+        ("wordchar", WordCharacterTokenizer),
+        ("wordpiece", WordPieceTokenizer),
+    ],
 )
 def test_a_file_and_its_content_give_the_same(tmp_path, kind, made):
     content = document(kind, lowercase=True, max_length=7)
@@ -42,7 +54,7 @@ def test_only_the_rules_that_are_needed_must_be_there():
         ),
         ("char", ("schema_version",), "1", "`schema_version` must be an integer. Received: '1'"),
         ("char", ("schema_version",), 0, "`schema_version` must be at least 1"),
-        ("char", ("kind",), "bpe", "`kind` must be one of 'char', 'word', 'wordpiece'. Received: 'bpe'"),
+        ("char", ("kind",), "bpe", "`kind` must be one of 'char', 'word', 'wordchar', 'wordpiece'. Received: 'bpe'"),
         ("char", ("kind",), None, "`kind` must be a string. Received: None"),
         ("char", ("vocabulary",), "ab", "`vocabulary` must be a list"),
         (
@@ -61,6 +73,10 @@ def test_only_the_rules_that_are_needed_must_be_there():
         ("word", ("max_length",), 2.5, "`max_length` must be an integer or null"),
         ("word", ("split",), "letters", "`split` must be one of 'words', 'whitespace'. Received: 'letters'"),
         ("word", ("punctuation",), "drop", "`punctuation` must be one of 'split', 'remove', 'keep'. Received: 'drop'"),
+        ("wordchar", ("num_first",), 0, "`num_first` must be at least 1. Received: 0"),
+        ("wordchar", ("num_last",), -1, "`num_last` must be at least 0. Received: -1"),
+        ("wordchar", ("num_last",), 2.0, "`num_last` must be an integer. Received: 2.0"),
+        ("wordchar", ("punctuation",), "drop", "`punctuation` must be one of 'split', 'remove', 'keep'"),
         ("wordpiece", ("prefix",), "", "`prefix` must be a string that is not empty"),
         ("wordpiece", ("max_word_length",), -1, "`max_word_length` must be at least 1"),
         ("word", ("rules",), [], r"`rules` must be an object. Received: \[\]"),
@@ -89,7 +105,7 @@ def test_a_wrong_field_is_named(kind, path, wrong, message):
         load_tokenizer(value)
 
 
-@pytest.mark.parametrize("kind", ["char", "word", "wordpiece"])
+@pytest.mark.parametrize("kind", ["char", "word", "wordchar", "wordpiece"])
 def test_a_missing_field_is_named(kind):
     content = document(kind)
     for name in content:

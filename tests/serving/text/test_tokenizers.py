@@ -125,10 +125,45 @@ def test_tokens_stand_as_they_are_in_the_text():
     ]
     assert tokenizer("char", lowercase=True).tokens(["Ab\u0130"]) == [["A", "b", "\u0130"]]
     for text in TORTURE:
-        for kind in ("char", "word", "wordpiece"):
+        for kind in ("char", "word", "wordchar", "wordpiece"):
             lowered = tokenizer(kind, lowercase=True)
             [found] = lowered.tokens([text])
             assert [token.translate(lowered.rules.lower_table()) for token in found] == lowered.split(text)
+
+
+@pytest.mark.parametrize(("num_first", "num_last"), [(3, 2), (1, 0), (2, 7)])
+def test_characters_of_words_are_the_first_and_the_last_ones(num_first, num_last):
+    spelling = tokenizer("wordchar", num_first=num_first, num_last=num_last)
+    known = {token: i for i, token in enumerate(spelling.vocabulary)}
+    for text in TORTURE:
+        words = words_by_hand(text, "split")
+        expected = np.zeros((len(words), num_first + num_last), int)
+        for row, word in zip(expected, words, strict=True):
+            for place, character in enumerate(word):
+                if place < num_first:
+                    row[place] = known.get(character, 3)
+                if len(word) - place <= num_last:
+                    row[place - len(word)] = known.get(character, 3)
+        found = spelling.encode(text)
+        assert (found.shape, found.dtype) == (expected.shape, np.int32)
+        np.testing.assert_array_equal(found, expected)
+        assert spelling.tokens([text]) == [words]
+
+
+def test_start_and_end_count_as_words_of_one_character():
+    spelling = tokenizer("wordchar", num_first=1, num_last=2, add_start=True, add_end=True, max_length=3)
+    a, b = (4, 5)
+    assert spelling.encode(["ab ab", ""])[0].tolist() == [[1, 0, 1], [a, a, b], [2, 0, 2]]
+    assert spelling.encode("").tolist() == [[1, 0, 1], [2, 0, 2]]
+    assert spelling.encode("ab", add_start=False, add_end=False).tolist() == [[a, a, b]]
+    assert spelling.tokens(["Ab ab"]) == [["<start>", "Ab", "<end>"]]
+    assert spelling.encode("", add_start=False, add_end=False).shape == (0, 3)
+
+
+@pytest.mark.parametrize("write", ["decode", "pieces"])
+def test_no_text_can_be_made_of_the_ends_of_words(write):
+    with pytest.raises(InputError, match=r"cannot write ids as text: of each word it keeps the first 3 and the last 2"):
+        getattr(tokenizer("wordchar"), write)([[4, 0, 0, 0, 4]])
 
 
 def test_bytes_are_utf_8_and_what_is_none_becomes_the_replacement_character():
