@@ -107,9 +107,7 @@ def texts_of(inputs: Mapping[str, np.ndarray], signature: Signature) -> dict[str
     if missing or unknown:
         parts = [f"unknown: {listed(unknown)}"] if unknown else []
         parts += [f"missing: {listed(missing)}"] if missing else []
-        raise InputError(
-            f"Inputs do not match those of {signature.name!r} ({'; '.join(parts)}). Valid: {listed(valid)}."
-        )
+        raise InputError(f"Inputs do not match the model's ({'; '.join(parts)}). Valid names: {listed(valid)}.")
     values: dict[str, Any] = {}
     for name, array in inputs.items():
         if name not in texts:
