@@ -121,7 +121,7 @@ class Batcher(Generic[Payload, Answer]):
         self._lanes: dict[_Lane, dict[_Entry[Payload], None]] = {}
         self._queued = self._queued_tokens = self._running = 0
         self._seconds_per_token = 0.0  # of late, for the answer to those who are sent away
-        self._closed = False
+        self._closed = self._starting = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._timer: asyncio.TimerHandle | None = None
@@ -171,7 +171,7 @@ class Batcher(Generic[Payload, Answer]):
         self._queued_tokens += rows * length
         self._idle.clear()
         deadline = None if timeout is None else loop.call_later(timeout, _expire, entry.future, timeout)
-        self._start_calls()
+        self._start_soon()
         try:
             return await entry.future
         finally:
@@ -211,8 +211,15 @@ class Batcher(Generic[Payload, Answer]):
                 seconds,
             )
 
+    def _start_soon(self):
+        """Start calls once whatever else is ready in this turn of the loop has been let in: it is company at no cost."""
+        if not self._starting and self._running < self._workers:
+            self._starting = True
+            asyncio.get_running_loop().call_soon(self._start_calls)
+
     def _start_calls(self):
         """Start what may start now, and set the clock for what may soon."""
+        self._starting = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -6,17 +6,19 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 
-from keras_seq.serving.server import errors, metrics_routes, page_routes, text_routes
+from keras_seq.serving.server import errors, metrics_routes, page_routes, stream_routes, text_routes
 from keras_seq.serving.server.context import Context
 from keras_seq.serving.server.gate import Gate
 from keras_seq.serving.server.metrics import Metrics
 from keras_seq.serving.server.repository import ModelRepository
+from keras_seq.serving.server.shortcut import Shortcut
 from keras_seq.serving.server.v2 import inference_routes, metadata_routes, repository_routes
 
 # In the order that requests are looked up: those that come most often first.
 _PARTS = (
     inference_routes,
     text_routes,
+    stream_routes,
     metadata_routes,
     repository_routes,
     metrics_routes,
@@ -55,8 +57,10 @@ def create_app(repository: ModelRepository) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.context = context
-    for part in _PARTS:
-        app.include_router(part.routes(context))
+    routers = [part.routes(context) for part in _PARTS]
+    for router in routers:
+        app.include_router(router)
     errors.install(app, context)
+    app.add_middleware(Shortcut, routers=routers)
     app.add_middleware(Gate, context=context)
     return app
