@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_seq.serving.errors import InputError, ServingError
+from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.stream import Stream
 
 if TYPE_CHECKING:
     from keras_seq.serving.stream_batch import StreamBatch
+
+
+_TEXT_IN_A_THREAD = 10_000  # characters from which tokenizing would hold up everybody else in the event loop
 
 
 class ServedStream:
@@ -30,6 +36,11 @@ class ServedStream:
         self._batch = batch
         self._rows = rows
         self._feeding = self._closed = False
+
+    @property
+    def spec(self) -> GraphSpec:
+        """The graph: what `feed` takes and gives."""
+        return self._stream.spec
 
     @property
     def steps(self) -> int:
@@ -81,6 +92,30 @@ class ServedStream:
         self._check_free()  # it may have been closed meanwhile
         return self._stream.take(answer)
 
+    async def feed_text(self, text: Any, timeout: float | None = None) -> dict[str, Any]:
+        """Run a text as the next chunk; it is tokenized by itself, as `ChunkText` says.
+
+        Args:
+            text: A text; with several inputs a dict, as `ChunkText.read` takes it.
+            timeout: As in `feed`.
+
+        Returns:
+            What `feed` returns, and besides `"tokens"` and `"<output>.labels"` as in `Predictor.predict_text`. A text
+            without tokens changes nothing and has no outputs.
+
+        Raises:
+            InputError: If `feed` or `ChunkText.read` refuses it.
+            ServingError: As in `feed`.
+        """
+        self._check_free()
+        chunks = self._batch.text
+        if _length(text) < _TEXT_IN_A_THREAD:
+            chunk = chunks.read(text)
+        else:
+            chunk = await asyncio.to_thread(chunks.read, text)
+        outputs = {} if chunk.inputs is None else await self.feed(chunk.inputs, timeout)
+        return chunks.tell(outputs, chunk.tokens)
+
     def snapshot(self) -> bytes:
         """The stream as bytes, for `restore`; while a chunk is being computed, as it was before."""
         self._check_open()
@@ -131,3 +166,8 @@ class ServedStream:
         self._check_open()
         if self._feeding:
             raise ServingError("A chunk of this stream is still being computed. Wait for its answer first.")
+
+
+def _length(text: Any) -> int:
+    parts = text.values() if isinstance(text, Mapping) else [text]
+    return sum(len(part) for part in parts if isinstance(part, str))

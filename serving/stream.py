@@ -85,6 +85,11 @@ class Stream:
         return self._session.bundle
 
     @property
+    def graph(self) -> str:
+        """The graph's name."""
+        return self._session.graph
+
+    @property
     def spec(self) -> GraphSpec:
         """The graph: inputs, outputs, states."""
         return self._session.spec

@@ -1,9 +1,11 @@
 """Many streams over one graph, advanced in shared calls from an event loop."""
 
 import weakref
+from functools import cached_property
 
 from keras_seq.serving.batching import Batcher
 from keras_seq.serving.bundle import Bundle
+from keras_seq.serving.chunk_text import ChunkText
 from keras_seq.serving.errors import InputError
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.served_stream import ServedStream
@@ -60,6 +62,11 @@ class StreamBatch:
     def spec(self) -> GraphSpec:
         """The graph: what a stream takes and gives."""
         return self._stream.spec
+
+    @cached_property
+    def text(self) -> ChunkText:
+        """What makes chunks of texts, where the graph has a tokenizer."""
+        return ChunkText(self._stream.bundle, self._stream.graph)
 
     @property
     def num_streams(self) -> int:
