@@ -22,7 +22,7 @@ from keras_seq.serving.server.settings import ServerSettings
 from keras_seq.serving.server.signature import Signature
 from keras_seq.serving.stream import Stream
 from keras_seq.serving.stream_batch import StreamBatch
-from keras_seq.serving.text.bundle_text import PROMPT
+from keras_seq.serving.text.bundle_text import PROMPT, BundleText
 from keras_seq.serving.text_stream import stream_text
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -271,6 +271,7 @@ class ServedModel:
             text_inputs = tuple(predictor.tokenizers)
             common = {"graph": graph, "inputs": predictor.inputs, "outputs": predictor.outputs}
             common |= {"options": predictor.options, "text_inputs": text_inputs, "labels": tuple(predictor.labels)}
+            common["one_text"] = BundleText(self.bundle, graph).one_text
             yield Signature(name, takes_text=False, **common)
             if text_inputs:
                 with_text = f"{self.name}.text" if graph == _MODEL else f"{self.name}.generate_text"

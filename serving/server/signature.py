@@ -19,6 +19,7 @@ class Signature:
         states: Of a graph that carries some: more inputs and outputs.
         options: What may be set besides.
         text_inputs: Names of the inputs that have a tokenizer.
+        one_text: Whether one text a row is enough for all of them.
         labels: Names of the outputs that have labels.
     """
 
@@ -30,4 +31,5 @@ class Signature:
     states: tuple[StateSpec, ...] = ()
     options: tuple[OptionSpec, ...] = ()
     text_inputs: tuple[str, ...] = ()
+    one_text: bool = False
     labels: tuple[str, ...] = ()

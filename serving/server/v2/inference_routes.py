@@ -70,7 +70,10 @@ async def _ask(
     texts = texts_of(asked.inputs, signature)
     if generates(signature):
         return of_hypotheses(await model.generate_text(texts, parameters.options, timeout))
-    return await model.predict_text(signature.graph, texts, parameters.options, timeout)
+    answer = await model.predict_text(signature.graph, texts, parameters.options, timeout)
+    if signature.one_text and "tokens" not in answer:  # the inputs have different ones for the same words
+        answer["tokens"] = answer[f"{signature.text_inputs[0]}.tokens"]
+    return answer
 
 
 def _tensor(answer: dict[str, Any], output: RequestedOutput, model: ServedModel) -> np.ndarray:

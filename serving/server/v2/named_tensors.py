@@ -38,22 +38,19 @@ def _sizes(spec: TensorSpec) -> tuple[int, ...]:
     return tuple(size if isinstance(size, int) else -1 for size in spec.shape)
 
 
-def text_names(signature: Signature) -> dict[str, str]:
-    """Name of each input of texts to the graph's input that it is for: `"text"` where there is but one."""
-    names = signature.text_inputs
-    others = [spec.name for spec in signature.inputs if spec.name not in names]
-    return {_TEXT: names[0]} if len(names) == 1 and _TEXT not in others else {name: name for name in names}
+def text_names(signature: Signature) -> list[str]:
+    """Names of the inputs of texts: `"text"` where one text a row is enough, and otherwise those of the graph."""
+    others = [spec.name for spec in signature.inputs if spec.name not in signature.text_inputs]
+    enough = signature.one_text or len(signature.text_inputs) == 1
+    return [_TEXT] if enough and _TEXT not in others else list(signature.text_inputs)
 
 
 def input_tensors(signature: Signature) -> list[NamedTensor]:
     """What a request has as `inputs`."""
     if not signature.takes_text:
         return [NamedTensor.of(spec) for spec in signature.inputs]
-    called = {graph_name: name for name, graph_name in text_names(signature).items()}
-    return [
-        NamedTensor(called[spec.name], BYTES, (-1,)) if spec.name in called else NamedTensor.of(spec)
-        for spec in signature.inputs
-    ]
+    texts = [NamedTensor(name, BYTES, (-1,)) for name in text_names(signature)]
+    return [*texts, *(NamedTensor.of(spec) for spec in signature.inputs if spec.name not in signature.text_inputs)]
 
 
 def output_names(signature: Signature) -> list[str]:
@@ -72,8 +69,9 @@ def output_tensors(signature: Signature) -> list[NamedTensor]:
         found = {tensor.name: tensor for tensor in numbers}
         texts = NamedTensor("text", BYTES, found["scores"].shape)
         return [texts, *(found[name] for name in ("ids", "lengths", "scores", "finished"))]
-    alone = len(signature.text_inputs) == 1 and all(tensor.name != "tokens" for tensor in numbers)
-    tokens = ["tokens"] if alone else [f"{name}.tokens" for name in signature.text_inputs]
+    read = signature.text_inputs[:1] if signature.one_text else signature.text_inputs
+    alone = len(read) == 1 and all(tensor.name != "tokens" for tensor in numbers)
+    tokens = ["tokens"] if alone else [f"{name}.tokens" for name in read]
     return [
         *numbers,
         *(NamedTensor(name, BYTES, (-1, -1)) for name in tokens),
@@ -91,7 +89,7 @@ def generates(signature: Signature) -> bool:
     return signature.takes_text and signature.graph != "model"
 
 
-def texts_of(inputs: Mapping[str, np.ndarray], signature: Signature) -> dict[str, Any]:
+def texts_of(inputs: Mapping[str, np.ndarray], signature: Signature) -> Any:
     """The inputs of a request as `ServedModel.predict_text` takes them.
 
     Args:
@@ -110,11 +108,11 @@ def texts_of(inputs: Mapping[str, np.ndarray], signature: Signature) -> dict[str
         raise InputError(f"Inputs do not match the model's ({'; '.join(parts)}). Valid names: {listed(valid)}.")
     values: dict[str, Any] = {}
     for name, array in inputs.items():
-        if name not in texts:
-            values[name] = array
-        elif array.dtype.kind != "O" or array.ndim != 1:
+        if name in texts and (array.dtype.kind != "O" or array.ndim != 1):
             received = f"{datatype_of(array.dtype.name)} of shape {list(array.shape)}"
             raise InputError(f"Input {name!r} must be {BYTES} of one axis, a text a row. Received: {received}.")
-        else:
-            values[texts[name]] = array.tolist()
-    return values
+        values[name] = array.tolist() if name in texts else array
+    if texts != [_TEXT]:
+        return values
+    text = values.pop(_TEXT)
+    return text if not values else {signature.text_inputs[0]: text, **values}

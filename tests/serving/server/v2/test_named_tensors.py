@@ -66,6 +66,16 @@ def test_texts_go_to_the_inputs_that_they_are_for():
     lengths = np.zeros((2, 3))
     values = texts_of({"length": lengths, "text": np.array(["a", "b"], object)}, one)
     assert values == {"length": lengths, "question": ["a", "b"]}
+    texts = {name: np.array([name], object) for name in ("context", "question")}
+    values = texts_of({**texts, "length": lengths}, signature())
+    assert values == {"question": ["question"], "context": ["context"], "length": lengths}
+
+
+def test_one_text_is_enough_for_inputs_that_share_their_steps():
+    both = signature(inputs=(QUESTION, CONTEXT), one_text=True)
+    assert input_tensors(both) == [NamedTensor("text", "BYTES", (-1,))]
+    assert output_names(both) == ["answer", "kind", "tokens", "answer.labels", "kind.labels"]
+    assert texts_of({"text": np.array(["a", "b"], object)}, both) == ["a", "b"]
 
 
 def test_names_are_compared_before_texts_are_read():
