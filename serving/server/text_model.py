@@ -11,7 +11,6 @@ from keras_seq.serving.server.served_model import ServedModel
 from keras_seq.serving.server.text_answers import classified, generated, tagged
 from keras_seq.serving.server.text_task import TextTask, text_tasks
 from keras_seq.serving.text.bundle_text import BundleText
-from keras_seq.serving.text.strings import read_text
 
 
 class TextModel:
@@ -146,4 +145,4 @@ class TextModel:
             )
         if len(texts) > 1:
             raise InputError(f"A stream goes on with one text. Received: {len(texts)}. Ask for each of them by itself.")
-        return served.stream_text(read_text(texts[0]), options)
+        return served.stream_text(texts[0], options)

@@ -13,6 +13,7 @@ from keras_seq.serving.errors import DeadlineExceeded, InputError
 from keras_seq.serving.generated_token import GeneratedToken
 from keras_seq.serving.server import errors, sse
 from keras_seq.serving.server.context import Context
+from keras_seq.serving.server.fault_responses import FAULTS
 from keras_seq.serving.server.served_model import ServedModel
 from keras_seq.serving.server.text_bodies import (
     ClassifyAnswer,
@@ -26,6 +27,7 @@ from keras_seq.serving.server.text_bodies import (
 from keras_seq.serving.server.text_cards import model_cards
 from keras_seq.serving.server.text_model import TextModel
 from keras_seq.serving.server.text_task import TextTask
+from keras_seq.serving.text.strings import read_texts
 
 Version = Annotated[str | None, Query(description="Which version; by default the highest.")]
 
@@ -42,7 +44,7 @@ def routes(context: Context) -> APIRouter:
     Args:
         context: What the server's parts share.
     """
-    router = APIRouter(prefix="/v1", tags=["text"])
+    router = APIRouter(prefix="/v1", tags=["text"], responses=FAULTS)
     known: WeakKeyDictionary[ServedModel, TextModel] = WeakKeyDictionary()  # tokenizers are read once a model
 
     def look_up(name: str, version: str | None) -> tuple[ServedModel, TextModel]:
@@ -105,7 +107,7 @@ def _texts(body: LabelBody | GenerateBody | TranslateBody) -> list[str]:
             f"A request has either `text`, a string, or `texts`, a list of strings. Received: "
             f"{'both' if given else 'neither'}."
         )
-    return [body.text] if "text" in given else body.texts
+    return read_texts([body.text] if "text" in given else body.texts)  # JSON can spell half a pair of surrogates
 
 
 async def _streaming(

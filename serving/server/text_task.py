@@ -67,9 +67,9 @@ class TextTask:
 def text_tasks(bundle: Bundle) -> dict[str, TextTask]:
     """What a bundle can do with plain text.
 
-    A graph takes a text where its input has a tokenizer, or each of its inputs one of its own. It then tags if an output
-    with labels has the time axis of the inputs, and classifies if one has none. A graph that decodes generates; where
-    its input is a source and no prompt to go on with, it translates too.
+    A graph takes a text where its input has a tokenizer, or each of its inputs one of its own. It then tags if an
+    output with labels has the time axis of the inputs, and classifies if one has none. A graph that decodes generates;
+    where its input is a source and no prompt to go on with, it translates too.
 
     Args:
         bundle: The bundle.

@@ -3,53 +3,27 @@
 import { make, percent, visible } from "./dom.js";
 
 const MOST_CELLS = 10_000;
+const WRITTEN = 0.05; // smaller weights are seen as colours alone; the readout has their numbers
 
-export function heatMap(source, target, alignment) {
-  if (source.length * target.length > MOST_CELLS) {
-    return make("p", { class: "notice" }, `The alignment has ${target.length} × ${source.length} weights, too many to draw. The answer of the API has them all.`);
-  }
-  const readout = make("p", { class: "readout", "aria-live": "polite" }, "Point at a cell, or walk with the arrow keys.");
-  const cells = target.map((to, row) =>
-    source.map((from, column) => {
-      const weight = alignment[row][column];
-      const shown = Math.round(100 * weight);
-      return make(
-        "td",
-        { role: "gridcell", tabindex: row + column === 0 ? 0 : -1, class: weight > 0.5 ? "strong" : weight < 0.05 ? "faint" : null, "--w": Math.min(Math.max(weight, 0), 1).toFixed(4), "aria-label": `${visible(to)} looks at ${visible(from)}: ${percent(weight)}`, "data-row": row, "data-column": column },
-        shown ? String(shown) : "",
-      );
-    }),
+function cell(to, from, weight, row, column) {
+  const percents = String(Math.round(100 * weight));
+  const shade = weight > 0.6 ? "strong" : weight > 0.45 ? "middle" : null;
+  return make(
+    "td",
+    {
+      role: "gridcell",
+      class: shade,
+      tabindex: row + column === 0 ? 0 : -1,
+      "aria-label": `${visible(to)} looks at ${visible(from)}: ${percent(weight)}`,
+      "data-row": row,
+      "data-column": column,
+      "--w": Math.min(Math.max(weight, 0), 1).toFixed(4),
+    },
+    weight < WRITTEN ? "" : percents,
   );
-  const heads = source.map((token) => make("th", { scope: "col", role: "columnheader" }, make("span", {}, visible(token))));
-  const rows = cells.map((row, i) => make("tr", { role: "row" }, make("th", { scope: "row", role: "rowheader" }, visible(target[i])), ...row));
-  const corner = make("td", { class: "corner", role: "columnheader", "aria-label": "target by source" });
-  const table = make("table", { class: "heat", role: "grid", "aria-label": "Attention in percent: a row for each target token, a column for each source token" }, make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, corner, ...heads)), make("tbody", { role: "rowgroup" }, ...rows));
-
-  const show = (cell) => {
-    for (const marked of table.querySelectorAll(".marked")) marked.classList.remove("marked");
-    const [row, column] = [Number(cell.dataset.row), Number(cell.dataset.column)];
-    heads[column].classList.add("marked");
-    rows[row].firstChild.classList.add("marked");
-    readout.textContent = cell.getAttribute("aria-label");
-  };
-  table.addEventListener("pointerover", (event) => event.target.matches("[role=gridcell]") && show(event.target));
-  table.addEventListener("focusin", (event) => event.target.matches("[role=gridcell]") && show(event.target));
-  table.addEventListener("keydown", (event) => {
-    const cell = event.target.closest("[role=gridcell]");
-    const next = cell && step(event, Number(cell.dataset.row), Number(cell.dataset.column), target.length - 1, source.length - 1);
-    if (!next) return;
-    event.preventDefault();
-    cell.tabIndex = -1;
-    const [row, column] = next;
-    cells[row][column].tabIndex = 0;
-    cells[row][column].focus();
-  });
-  const scale = make("p", { class: "scale", "aria-hidden": "true" }, "0", make("span", {}), "100 %");
-  return make("figure", { class: "attention" }, make("figcaption", {}, "Where each token of the translation looks"), make("div", { class: "scroll" }, table), make("div", { class: "under" }, readout, scale));
 }
 
-function step({ key, ctrlKey, metaKey }, row, column, lastRow, lastColumn) {
-  if (ctrlKey || metaKey) return null;
+function step({ key }, row, column, lastRow, lastColumn) {
   const to = {
     ArrowLeft: [row, Math.max(column - 1, 0)],
     ArrowRight: [row, Math.min(column + 1, lastColumn)],
@@ -59,4 +33,53 @@ function step({ key, ctrlKey, metaKey }, row, column, lastRow, lastColumn) {
     End: [row, lastColumn],
   };
   return to[key] ?? null;
+}
+
+// Args: tokens of the source and of the hypothesis; alignment[target][source].
+export function heatMap(source, target, alignment) {
+  if (source.length * target.length > MOST_CELLS) {
+    const size = `${target.length} × ${source.length}`;
+    const text = `The alignment has ${size} weights, too many to draw. The answer of the API has them all.`;
+    return make("p", { class: "notice" }, text);
+  }
+  const cells = target.map((to, i) => source.map((from, k) => cell(to, from, alignment[i][k], i, k)));
+  const heads = source.map((token) =>
+    make("th", { scope: "col", role: "columnheader" }, make("span", {}, visible(token))),
+  );
+  const rows = cells.map((row, i) =>
+    make("tr", { role: "row" }, make("th", { scope: "row", role: "rowheader" }, visible(target[i])), ...row),
+  );
+  const corner = make("td", { role: "columnheader", "aria-label": "target by source" });
+  const head = make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, corner, ...heads));
+  const label = "Attention in percent: a row for each token of the answer, a column for each of the source";
+  const body = make("tbody", { role: "rowgroup" }, ...rows);
+  const table = make("table", { class: "heat", role: "grid", "aria-label": label }, head, body);
+  const readout = make("p", { class: "readout" }, "Point at a cell, or walk with the arrow keys.");
+
+  const show = ({ target: found }) => {
+    if (!found.matches("[role=gridcell]")) return;
+    for (const marked of table.querySelectorAll(".marked")) marked.classList.remove("marked");
+    heads[Number(found.dataset.column)].classList.add("marked");
+    rows[Number(found.dataset.row)].firstChild.classList.add("marked");
+    readout.textContent = found.getAttribute("aria-label");
+  };
+  const walk = (event) => {
+    const from = event.target.closest("[role=gridcell]");
+    if (!from || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { row, column } = from.dataset;
+    const to = step(event, Number(row), Number(column), target.length - 1, source.length - 1);
+    if (!to) return;
+    event.preventDefault();
+    from.tabIndex = -1;
+    cells[to[0]][to[1]].tabIndex = 0;
+    cells[to[0]][to[1]].focus();
+  };
+  table.addEventListener("pointerover", show);
+  table.addEventListener("focusin", show);
+  table.addEventListener("keydown", walk);
+
+  const scale = make("p", { class: "scale", "aria-hidden": "true" }, "0", make("span"), "100 %");
+  const under = make("div", { class: "under" }, readout, scale);
+  const caption = make("figcaption", {}, "Where each token looks");
+  return make("figure", { class: "attention" }, caption, make("div", { class: "scroll" }, table), under);
 }

@@ -53,7 +53,8 @@ async function errorOf(response) {
     // Something between here and the server answered in its place.
   }
   const wait = response.headers.get("Retry-After");
-  const message = typeof said.error === "string" ? said.error : `The server answered ${response.status} ${response.statusText}.`;
+  const plain = `The server answered ${response.status} ${response.statusText}.`;
+  const message = typeof said.error === "string" ? said.error : plain;
   return new ServerError(wait ? `${message} Try again in ${wait} s.` : message, {
     status: response.status,
     code: said.code ?? "",

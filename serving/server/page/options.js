@@ -4,50 +4,78 @@ import { byId, fill, make } from "./dom.js";
 
 let shown = []; // { option, read, write }
 
-// A slider is of use where the whole range is near the default; 0.01 to 100 on one line is not.
-const slides = ({ minimum, maximum, default: value }) =>
-  minimum !== null && maximum !== null && maximum - minimum <= 20 * Math.max(Math.abs(value), 1);
+const bounded = ({ minimum, maximum }) => minimum !== null && maximum !== null;
 
-function range({ minimum, maximum, default: value }) {
-  const bounds =
-    minimum !== null && maximum !== null ? `${minimum} to ${maximum}` : minimum !== null ? `${minimum} or more` : maximum !== null ? `${maximum} or less` : "";
-  return `${bounds ? `${bounds}; ` : ""}${value} unless changed`;
+// A slider is of use where the whole range is near the default; 0.01 to 100 on one line is not.
+const slides = (option) =>
+  bounded(option) && option.maximum - option.minimum <= 20 * Math.max(Math.abs(option.default), 1);
+
+function range(option) {
+  const { minimum, maximum, default: value } = option;
+  let bounds = "";
+  if (bounded(option)) bounds = `${minimum} to ${maximum}; `;
+  else if (minimum !== null) bounds = `${minimum} or more; `;
+  else if (maximum !== null) bounds = `${maximum} or less; `;
+  return `${bounds}${value} unless changed`;
 }
 
 function field(option, changed) {
   const id = `option-${option.name}`;
   const label = make("label", { for: id }, option.name.replaceAll("_", " "));
-  if (option.dtype === "bool") {
-    const box = make("input", { id, type: "checkbox", onchange: changed });
-    return { box: make("div", { class: "option" }, label, box), read: () => box.checked, write: (v) => (box.checked = v) };
-  }
+  if (option.dtype === "bool") return switchField(id, label, changed);
   const whole = !option.dtype.startsWith("float");
   const bounds = { min: option.minimum, max: option.maximum };
-  const number = make("input", { id, type: "number", step: whole ? 1 : "any", ...bounds, "aria-describedby": `${id}-range`, inputmode: whole ? "numeric" : "decimal" });
+  const number = make("input", {
+    id,
+    type: "number",
+    step: whole ? 1 : "any",
+    inputmode: whole ? "numeric" : "decimal",
+    "aria-describedby": `${id}-range`,
+    ...bounds,
+  });
   const step = whole ? 1 : (option.maximum - option.minimum) / 200;
-  const slider = slides(option) ? make("input", { type: "range", ...bounds, step, tabindex: -1, "aria-hidden": "true" }) : null;
-  const dice = option.name === "seed" ? make("button", { type: "button", class: "plain" }, "Another") : null;
+  // The slider says nothing that the number does not, so it is for the pointer alone.
+  const slider = slides(option)
+    ? make("input", { type: "range", ...bounds, step, tabindex: -1, "aria-hidden": "true" })
+    : null;
+  const write = (value) => {
+    number.value = String(value);
+    if (slider) slider.value = String(value);
+    changed();
+  };
   number.addEventListener("input", () => {
     if (slider) slider.value = number.value;
     changed();
   });
-  slider?.addEventListener("input", () => {
-    number.value = String(Number(Number(slider.value).toPrecision(4)));
-    changed();
-  });
-  dice?.addEventListener("click", () => {
-    number.value = String(Math.floor(Math.random() * Math.min(option.maximum ?? 1e6, 1e6)));
-    changed();
-  });
-  const box = make("div", { class: "option" }, label, make("span", { class: "inputs" }, number, slider, dice), make("span", { class: "hint", id: `${id}-range` }, range(option)));
-  const read = () => (number.value === "" || Number.isNaN(number.valueAsNumber) ? option.default : number.valueAsNumber);
-  return { box, read, write: (value) => ((number.value = String(value)), slider && (slider.value = String(value))) };
+  slider?.addEventListener("input", () => write(Number(Number(slider.value).toPrecision(4))));
+  const another = () => write(Math.floor(Math.random() * Math.min(option.maximum ?? 1e6, 1e6)));
+  const seeds = option.name === "seed";
+  const dice = make("button", { type: "button", class: "plain", onclick: another, hidden: !seeds }, "Another");
+  const inputs = make("span", { class: "inputs" }, number, slider, dice);
+  const hint = make("span", { class: "hint", id: `${id}-range` }, range(option));
+  return {
+    box: make("div", { class: "option" }, label, inputs, hint),
+    read: () => (Number.isNaN(number.valueAsNumber) ? option.default : number.valueAsNumber),
+    write,
+  };
+}
+
+function switchField(id, label, changed) {
+  const box = make("input", { id, type: "checkbox", onchange: changed });
+  return {
+    box: make("div", { class: "option" }, label, box),
+    read: () => box.checked,
+    write: (value) => {
+      box.checked = value;
+      changed();
+    },
+  };
 }
 
 export function showOptions(options) {
-  const boxes = options.map((option) => ({ option, ...field(option, mark) }));
-  shown = boxes;
-  fill(byId("options"), ...boxes.map(({ box }) => box));
+  shown = [];
+  shown = options.map((option) => ({ option, ...field(option, mark) }));
+  fill(byId("options"), ...shown.map(({ box }) => box));
   byId("options-box").hidden = options.length === 0;
   toDefaults();
 }
@@ -59,7 +87,10 @@ export function toDefaults() {
 
 // Those that are not as the model has them.
 export function changedOptions() {
-  return Object.fromEntries(shown.map(({ option, read }) => [option, read()]).filter(([option, value]) => value !== option.default).map(([option, value]) => [option.name, value]));
+  const values = shown.map(({ option, read }) => [option, read()]);
+  return Object.fromEntries(
+    values.filter(([option, value]) => value !== option.default).map(([option, value]) => [option.name, value]),
+  );
 }
 
 function mark() {

@@ -8,17 +8,37 @@ import { tagged } from "./tags.js";
 import { foundTexts, Writing } from "./texts.js";
 
 const TASKS = {
-  tag: { verb: "Tag", label: "Text", about: "Each token gets its likeliest label.", examples: ["The dog barks at the mail carrier.", "It rains, and nobody has an umbrella."] },
-  classify: { verb: "Classify", label: "Text", about: "The whole text gets a probability for each class.", examples: ["A quiet film that stays with you for days.", "Two hours that I would like to have back."] },
-  generate: { verb: "Generate", label: "Prompt", about: "The model goes on where the text stops.", examples: ["Once upon a time", "The next morning", ""] },
-  translate: { verb: "Translate", label: "Source", about: "The best translations, and where each word of them looks.", examples: ["Tom has a dog.", "Where is the station?"] },
+  tag: {
+    verb: "Tag",
+    label: "Text",
+    about: "Each token gets its likeliest label.",
+    examples: ["The dog barks at the mail carrier.", "It rains, and nobody has an umbrella."],
+  },
+  classify: {
+    verb: "Classify",
+    label: "Text",
+    about: "The whole text gets a probability for each class.",
+    examples: ["A quiet film that stays with you for days.", "Two hours that I would like to have back."],
+  },
+  generate: {
+    verb: "Generate",
+    label: "Prompt",
+    about: "The model goes on where the text stops.",
+    examples: ["Once upon a time", "The next morning", ""],
+  },
+  translate: {
+    verb: "Translate",
+    label: "Source",
+    about: "The best translations, and where each of their tokens looks.",
+    examples: ["Tom has a dog.", "Where is the station?"],
+  },
 };
 
 const state = { models: [], model: null, task: null, running: null };
 
 const chosenTask = () => state.model?.tasks.find(({ task }) => task === state.task) ?? null;
 
-// --- What can be chosen ------------------------------------------------------------------------------------------
+// --- What can be chosen ---
 
 function option(value, text = value, disabled = false) {
   return make("option", { value, disabled }, text);
@@ -38,7 +58,8 @@ async function load() {
 function showModels(models) {
   state.models = models.filter(({ tasks }) => tasks.length > 0);
   byId("summary").textContent = models.length ? `${count(models.length, "model")} loaded` : "No model is loaded";
-  fill(byId("model"), ...models.map(({ name, tasks }) => option(name, tasks.length ? name : `${name} (numbers only)`, tasks.length === 0)));
+  const label = ({ name, tasks }) => (tasks.length ? name : `${name} (numbers only)`);
+  fill(byId("model"), ...models.map((model) => option(model.name, label(model), model.tasks.length === 0)));
   const usable = state.models.length > 0;
   for (const id of ["model", "text", "run"]) byId(id).disabled = !usable;
   if (!usable) return showNothingToAsk(models.length);
@@ -48,8 +69,9 @@ function showModels(models) {
 }
 
 function showNothingToAsk(loaded) {
+  const text = "Export them with tokenizer=, and with labels= what tags or classifies; then they take text.";
   const [first, then] = loaded
-    ? ["The models here take numbers alone.", "Export them with tokenizer= (and labels= for a tagger or a classifier), and they take text. The API has their inputs."]
+    ? ["The models here take numbers alone.", text]
     : ["No model is loaded.", "Start the server with one: keras-seq serve BUNDLE."];
   fill(byId("result"), make("p", { class: "empty" }, make("strong", {}, first), ` ${then}`));
 }
@@ -61,13 +83,14 @@ function choose(model, task) {
   fill(byId("version"), ...model.versions.toReversed().map((version) => option(version)));
   byId("version").value = model.version;
   byId("version-field").hidden = model.versions.length < 2;
-  const names = model.tasks.map(({ task: name }) => name);
+  const all = model.tasks.map(({ task: name }) => name);
+  const names = all.includes("translate") ? all.filter((name) => name !== "generate") : all; // the same, with attention
   const radios = names.map((name) => {
     const radio = make("input", { type: "radio", name: "task", value: name, onchange: () => chooseTask(name) });
     return make("label", {}, radio, make("span", {}, TASKS[name].verb));
   });
   fill(byId("tasks").querySelector("div"), ...radios);
-  byId("tasks").hidden = false;
+  byId("tasks").hidden = names.length < 2; // the button says what it is
   chooseTask(names.includes(task) ? task : names[0]);
 }
 
@@ -85,7 +108,9 @@ function chooseTask(name) {
   byId("lines-field").hidden = name === "generate";
   byId("stream-field").hidden = !card.streams;
   const texts = state.model.examples.length ? state.model.examples : examples;
-  fill(byId("examples"), ...texts.slice(0, 6).map((text) => make("button", { type: "button", class: "example", onclick: () => useExample(text) }, text || "From nothing")));
+  const example = (text) =>
+    make("button", { type: "button", class: "example", onclick: () => useExample(text) }, text || "From nothing");
+  fill(byId("examples"), ...texts.slice(0, 6).map(example));
   showOptions(card.options);
   history.replaceState(null, "", `#${new URLSearchParams({ model: state.model.name, task: name })}`);
   clear();
@@ -97,31 +122,40 @@ function useExample(text) {
   run();
 }
 
-// --- What comes back ---------------------------------------------------------------------------------------------
+// --- What comes back ---
 
 function clear() {
   fill(byId("result"));
   fill(byId("error"));
-  byId("status").textContent = "";
+  say("");
   byId("timing").textContent = "";
   byId("request").hidden = true;
 }
 
+// For those who see it, and those who hear it; seen: the result shows it already.
+function say(text, seen = false) {
+  byId("status").textContent = text;
+  byId("status").classList.toggle("unseen", seen);
+}
+
 function showError(error) {
   const details = [error.code, error.requestId && `request ${error.requestId}`].filter(Boolean).join(" · ");
-  fill(byId("error"), make("div", { class: "error" }, make("p", {}, error.message), details ? make("p", { class: "hint" }, details) : null));
+  const hint = details ? make("p", { class: "hint" }, details) : null;
+  fill(byId("error"), make("div", { class: "error" }, make("p", {}, error.message), hint));
 }
 
 function request() {
   const card = chosenTask();
   const text = byId("text").value;
   const lines = text.split(/\r?\n/).filter((line) => line.trim());
-  const body = byId("lines").checked && !byId("lines-field").hidden && lines.length > 1 ? { texts: lines } : { text };
+  const apart = byId("lines").checked && !byId("lines-field").hidden && lines.length > 1;
+  const body = apart ? { texts: lines } : { text };
   const options = changedOptions();
   if (Object.keys(options).length) body.options = options;
   if (card.outputs.length > 1) body.output = byId("output").value;
   if (card.streams && byId("stream").checked) body.stream = true;
-  const version = byId("version").value === state.model.version ? "" : `?version=${encodeURIComponent(byId("version").value)}`;
+  const chosen = byId("version").value;
+  const version = chosen === state.model.version ? "" : `?version=${encodeURIComponent(chosen)}`;
   return { path: `v1/${encodeURIComponent(state.model.name)}/${state.task}${version}`, body };
 }
 
@@ -133,12 +167,13 @@ async function run() {
   state.running = running;
   clear();
   busy(true);
+  showAnswer();
   byId("command").textContent = command(path, body);
   try {
     await (body.stream ? write(path, body, running.signal) : answer(path, body, running.signal));
   } catch (error) {
     if (error.name !== "AbortError") showError(error);
-    else if (!body.stream && state.running === running) byId("status").textContent = "Stopped.";
+    else if (!body.stream && state.running === running) say("Stopped.");
   } finally {
     if (state.running === running) {
       state.running = null;
@@ -151,14 +186,16 @@ async function run() {
 
 async function answer(path, body, signal) {
   const { value, roundTrip } = await ask(path, body, signal);
-  const { box, said } = shown(value);
+  const { box, said, seen } = shown(value);
   fill(byId("result"), box);
-  byId("status").textContent = said;
+  say(said, seen);
   byId("timing").textContent = `${duration(value.seconds)} on the server · ${duration(roundTrip)} round trip`;
 }
 
 function shown(value) {
-  if (state.task === "tag") return tagged(value, chosenTask().outputs.find(({ name }) => name === value.output).labels);
+  if (state.task === "tag") {
+    return tagged(value, chosenTask().outputs.find(({ name }) => name === value.output).labels);
+  }
   if (state.task === "classify") return classified(value);
   return foundTexts(value, state.task === "generate");
 }
@@ -167,27 +204,35 @@ async function write(path, body, signal) {
   const writing = new Writing(body.text);
   fill(byId("result"), writing.box);
   const start = performance.now();
-  let first = null;
   const since = () => (performance.now() - start) / 1000;
+  let first = null;
   try {
     for await (const { name, data } of events(path, body, signal)) {
       if (name === "token") {
         first ??= since();
         writing.add(data);
-        byId("timing").textContent = `${count(writing.count, "token")} · ${Math.round(writing.count / since())} a second`;
-      }
-      if (name === "done") {
-        const end = data.finished ? "Finished" : "Stopped at the largest length";
-        byId("status").textContent = `${end}: ${count(data.tokens, "token")}.`;
-        byId("timing").textContent = `first token ${duration(first ?? since())} · ${Math.round(data.tokens / since())} tokens a second · ${duration(since())} in all`;
+        byId("timing").textContent = `${count(writing.count, "token")} · ${pace(writing.count, since())}`;
+      } else if (name === "done") {
+        say(`${data.finished ? "Finished" : "Cut at the largest length"}: ${count(data.tokens, "token")}.`);
+        const [began, all] = [duration(first ?? since()), duration(since())];
+        byId("timing").textContent = `first token ${began} · ${pace(data.tokens, since())} · ${all} in all`;
       }
     }
   } catch (error) {
-    if (error.name === "AbortError" && state.running?.signal === signal) byId("status").textContent = `Stopped after ${count(writing.count, "token")}.`;
+    if (error.name === "AbortError" && state.running?.signal === signal) {
+      say(`Stopped after ${count(writing.count, "token")}.`);
+    }
     throw error;
   } finally {
     writing.end();
   }
+}
+
+const pace = (tokens, seconds) => `${Math.round(tokens / seconds)} a second`;
+
+// On a phone the answer stands below the form.
+function showAnswer() {
+  if (byId("answer").getBoundingClientRect().top > 0.7 * innerHeight) byId("answer").scrollIntoView({ block: "start" });
 }
 
 function busy(is) {
@@ -201,14 +246,17 @@ function stop() {
   state.running?.abort();
 }
 
-// --- Listening ---------------------------------------------------------------------------------------------------
+// --- Listening ---
 
 prepareTokenDialog();
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   run();
 });
-byId("model").addEventListener("change", () => choose(state.models.find(({ name }) => name === byId("model").value), state.task));
+byId("model").addEventListener("change", () => {
+  const chosen = state.models.find(({ name }) => name === byId("model").value);
+  choose(chosen, state.task);
+});
 byId("stop").addEventListener("click", stop);
 byId("defaults").addEventListener("click", () => {
   toDefaults();
