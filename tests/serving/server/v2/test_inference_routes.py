@@ -1,16 +1,20 @@
 """Inference over HTTP, against the predictor on the same bundle."""
 
+import asyncio
 import gzip
 import json
 import zlib
 
+import httpx
 import numpy as np
 import pytest
 
 from keras_seq.serving import Generator, Predictor
+from keras_seq.serving.server import ModelRepository, ServerSettings, create_app
 from tests.serving.server.v2.messages import binary_request, read_answer, strings, tensor
 from tests.serving.server.v2.toy_types import DATATYPES, extremes
 from tests.serving.toy_decoder import decode
+from tests.serving.toy_text import write_spelling_tagger
 
 WORDS = np.array([[4, 8, 15, 16, 3], [5, 7, 0, 0, 0]], "int32")
 SHAPES = np.random.default_rng(1).normal(size=(2, 5, 3)).astype("float32")
@@ -162,6 +166,29 @@ def test_texts_give_numbers_filled_up_tokens_and_labels(infer, model_folder):
         assert not outputs["tags"][i, len(row) :].any()
         for name in ("tokens", "tags.labels"):
             assert outputs[name][i].tolist() == expected[name][i] + [""] * (4 - len(row))
+
+
+@pytest.mark.parametrize("change", [{}, {"characters": {"punctuation": "keep"}, "punctuation": "remove"}])
+def test_one_text_goes_into_every_input_that_shares_its_steps(tmp_path, change):
+    path = write_spelling_tagger(tmp_path / "spelling", **change)  # with the change, tokens of the inputs differ
+    with Predictor(path) as predictor:
+        expected = predictor.predict_text(["it", "the dog!"])
+
+    async def main():
+        repository = ModelRepository({"spelling": path}, settings=ServerSettings(num_threads=1))
+        await repository.load_all()
+        transport = httpx.ASGITransport(create_app(repository))
+        request = {"inputs": [tensor("text", "BYTES", ["it", "the dog!"])]}
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            response = await client.post("/v2/models/spelling.text/infer", json=request)
+        await repository.close()
+        return read_answer(response)
+
+    outputs = asyncio.run(main())
+    for i, row in enumerate(expected["tags"]):
+        np.testing.assert_array_equal(outputs["tags"][i, : len(row)], row, strict=True)
+    tokens = expected.get("tokens", expected.get("characters.tokens"))
+    assert [[token for token in row if token] for row in outputs["tokens"].tolist()] == tokens
 
 
 def test_texts_go_as_binary_data_both_ways(infer):
