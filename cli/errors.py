@@ -26,6 +26,7 @@ _OPTIONS = {
     ),
     r"`tokenizer=?`": "--tokenizer",
     r"`labels`": "--labels",
+    r"`keep`": "--keep",
     r"make Predictor\(\.\.\., graph='generate'\) or a Generator": "give --graph generate",
 }
 _FROM_PYTHON = " No option of the command line says that: export from Python, with keras_seq.export.export_model."

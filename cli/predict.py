@@ -10,6 +10,15 @@ from keras_seq.cli.errors import CommandError
 from keras_seq.cli.options import BundlePath, Json
 from keras_seq.cli.output import print_json, print_line, print_table
 
+# What `run_batch` calls the options that --ray alone has.
+_OF_RAY = {
+    "num_workers": "--workers",
+    "rows_per_part": "--part-rows",
+    "keep": "--keep",
+    "address": "--address",
+    "overwrite": "--overwrite",
+}
+
 
 def predict(
     bundle: BundlePath,
@@ -61,6 +70,36 @@ def predict(
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads; by default as many as the process may use.", show_default=False)
     ] = None,
+    ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Run all files of the folder --input into the folder --output; resumable."),
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --ray: processes; by default one a processor.", show_default=False),
+    ] = None,
+    part_rows: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="With --ray: rows of a part; by default 1024.", show_default=False),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="NAME",
+            help="With --ray: an output to write, by default all; may be given several times.",
+            show_default=False,
+        ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="With --ray: of a Ray cluster; by default this machine.", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With --ray: do all anew where --output is of another job.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Run a graph of a bundle on arrays given by name, or on texts, with ONNX Runtime and NumPy alone.
@@ -69,11 +108,25 @@ def predict(
     input, the list alone will do. In .npz files, rows of different lengths lie end to end under NAME, and their lengths
     under NAME.lengths. `keras-seq inspect` shows a graph's inputs and options, and whether the bundle has a tokenizer:
     then --text and --text-file will do.
+
+    With --ray, --input is a folder of .txt (a text a line), .jsonl, .npz and .npy, and each file becomes a folder of
+    parts in --output. Run again after anything went wrong, it does what is missing.
     """
     from keras_seq.cli.arrays import check_output_path, read_options
+    from keras_seq.cli.predict_ray import run_folder
     from keras_seq.cli.predict_text import run_stream, run_texts
     from keras_seq.cli.texts import given_texts
 
+    settings = dict(zip(_OF_RAY, (workers, part_rows, keep, address, overwrite), strict=True))
+    settings = {name: value for name, value in settings.items() if value}
+    if ray:
+        if text or text_file is not None or stream or threads is not None:
+            raise CommandError("--ray runs folders, each worker on one thread. Leave --text, --stream, --threads out.")
+        run_folder(bundle, input, output, graph, read_options(option or ()), settings, json)
+        return
+    if settings:
+        given = ", ".join(_OF_RAY[name] for name in settings)
+        raise CommandError(f"{given} is for folders. Give --ray too, or leave it out.")
     if output is not None:
         check_output_path(output)
     options = read_options(option or ())
