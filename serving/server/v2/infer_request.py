@@ -16,6 +16,7 @@ HEADER = "inference-header-content-length"
 """The header that says how many bytes of a body are JSON."""
 
 _MOST_DIMENSIONS = 32
+_MOST_VALUES = 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _read_shape(value: Any, where: str) -> list[int]:
     for size in value:
         if type(size) is not int or not 0 <= size < 2**31:
             raise InputError(f"`{where}.shape` must be whole numbers from 0 to {2**31 - 1}. Received: {show(size)}.")
-    if math.prod(size or 1 for size in value) >= 2**62:  # where NumPy's own count would overflow, even with a 0 in it
+    if math.prod(size or 1 for size in value) > _MOST_VALUES:  # counted without the zeros, as NumPy does
         raise InputError(f"`{where}.shape` must be that of a tensor that fits into memory. Received: {value}.")
     return value
 

@@ -151,7 +151,14 @@ def test_booleans_are_bytes_of_0_and_1():
         ({"shape": [2**31]}, "`inputs[0].shape` must be whole numbers from 0 to 2147483647. Received: 2147483648."),
         ({"shape": [0] + [2**31 - 1] * 3}, "`inputs[0].shape` must be that of a tensor that fits into memory."),
         ({"shape": [2**31 - 1] * 3}, "`inputs[0].shape` must be that of a tensor that fits into memory."),
-        ({"shape": [2**30, 2**30]}, "must have 1152921504606846976 values, as the shape is [1073741824, 1073741824]."),
+        (
+            {"shape": [0, 2**30, 2**31 - 1], "data": []},
+            "`inputs[0].shape` must be that of a tensor that fits into memo",
+        ),
+        (
+            {"shape": [2**24, 2**24]},
+            "must have 281474976710656 values, as the shape is [16777216, 16777216]. Received: 2",
+        ),
         ({"shape": [3]}, "`inputs[0].data` must have 3 values, as the shape is [3]. Received: 2."),
         ({"name": ""}, "`inputs[0].name` must be the name of an input. Received: ''."),
         ({"name": 7}, "`inputs[0].name` must be the name of an input. Received: 7."),
