@@ -3,11 +3,12 @@
 import { make, percent, visible } from "./dom.js";
 
 const MOST_CELLS = 10_000;
+const [MIDDLE, STRONG] = [0.57, 0.725]; // where black, or white, is what can be read on the colour
 const WRITTEN = 0.05; // smaller weights are seen as colours alone; the readout has their numbers
 
 function cell(to, from, weight, row, column) {
   const percents = String(Math.round(100 * weight));
-  const shade = weight > 0.6 ? "strong" : weight > 0.45 ? "middle" : null;
+  const shade = weight > STRONG ? "strong" : weight > MIDDLE ? "middle" : null;
   return make(
     "td",
     {

@@ -63,6 +63,10 @@ function showModels(models) {
   const usable = state.models.length > 0;
   for (const id of ["model", "text", "run"]) byId(id).disabled = !usable;
   if (!usable) return showNothingToAsk(models.length);
+  chooseByAddress();
+}
+
+function chooseByAddress() {
   const wanted = new URLSearchParams(location.hash.slice(1));
   const model = state.models.find(({ name }) => name === wanted.get("model")) ?? state.models[0];
   choose(model, wanted.get("task"));
@@ -271,6 +275,13 @@ byId("copy").addEventListener("click", async () => {
   await navigator.clipboard.writeText(byId("command").textContent);
   byId("copy").textContent = "Copied";
   setTimeout(() => (byId("copy").textContent = "Copy"), 2000);
+});
+addEventListener("hashchange", () => {
+  if (state.models.length && location.hash.includes("model=")) chooseByAddress();
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which model and task, and is to go on saying it
+  byId("text").focus();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
