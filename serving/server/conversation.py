@@ -11,10 +11,14 @@ if TYPE_CHECKING:
 GOING_AWAY = 1001
 POLICY = 1008
 FAILED = 1011
+_PATIENCE = 0.02  # seconds after which somebody looks whether the client is still there; most answers are given by then
 
 
 class Conversation:
     """A WebSocket, closed with a reason where the application fails or the server shuts down.
+
+    While the application is busy with a message, one more is read, and no further: a client that leaves has the
+    application cancelled where it stands, and one that floods is held up by its own connection.
 
     Args:
         gate: The gate that the WebSocket came to.
@@ -34,6 +38,9 @@ class Conversation:
         self._accepted = self._closed = self._waiting = self._dismissed = False
         self._task = asyncio.current_task()
         self._goodbye: asyncio.Task | None = None
+        self._gone = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._ahead: asyncio.Task[dict[str, Any]] | None = None
 
     async def run(self, refusal: tuple[int, str] | None):
         """Serve the WebSocket until it is closed.
@@ -50,7 +57,7 @@ class Conversation:
                 await self._receive()  # that it connects
                 await self._close(*refusal)
         except asyncio.CancelledError:
-            if not self._dismissed:
+            if not self._dismissed and not self._gone:
                 raise
             self._task.uncancel()
         except Exception as error:  # noqa: BLE001  Whatever a route raises is told here, and nowhere else.
@@ -59,17 +66,44 @@ class Conversation:
                 await self._close(FAILED, f"The server failed; its log has the reason under {self.request_id}.")
         finally:
             sockets.discard(self)
+            self._stop_looking()
+            if self._ahead is not None:
+                self._ahead.cancel()
 
     async def receive(self) -> dict[str, Any]:
         """What the application receives; between two messages is the moment to close when the server shuts down."""
         if self._dismissed:
             await self._close_for_shutdown()
+        self._stop_looking()
+        ahead, self._ahead = self._ahead, None
         self._waiting = True
-        message = await self._receive()
-        self._waiting = False
+        try:
+            message = await (self._receive() if ahead is None else ahead)
+        finally:
+            self._waiting = False
         if message["type"] == "websocket.disconnect":
             self._note_closed(message.get("code") or 1005)
+        else:
+            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._look)
         return message
+
+    def _look(self):
+        self._timer = None
+        self._ahead = asyncio.get_running_loop().create_task(self._read_ahead())
+
+    async def _read_ahead(self) -> dict[str, Any]:
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect" and not self._waiting:
+            self._note_closed(message.get("code") or 1005)
+            self._gone = True
+            self._gate.metrics.count_cancelled("client_gone")
+            self._task.cancel()
+        return message
+
+    def _stop_looking(self):
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def send(self, message: dict[str, Any]):
         """What the application sends, with the request id; nothing once the WebSocket is closed."""

@@ -234,8 +234,10 @@ def test_a_call_that_fails_is_tried_for_each_alone(masked_path, masked, sequence
         batch = served(masked_path, executor)
         streams = [batch.open() for _ in given]
         gate.clear()
-        tasks = [asyncio.create_task(s.feed(each)) for s, each in zip(streams, given, strict=True)]
-        await until(lambda: batch.queued == 3)  # these share a call, the first runs already
+        tasks = [asyncio.create_task(streams[0].feed(given[0]))]
+        await until(lambda: batch.running)
+        tasks += [asyncio.create_task(s.feed(each)) for s, each in zip(streams[1:], given[1:], strict=True)]
+        await until(lambda: batch.queued == 3)  # these share a call
         gate.set()
         answers = await asyncio.gather(*tasks, return_exceptions=True)
         assert [stream.steps for stream in streams] == [8, 0, 8, 8]
@@ -313,7 +315,9 @@ def test_a_full_queue_sends_chunks_away_and_they_may_come_again(masked_path, seq
         batch = served(masked_path, executor, max_queue=2)
         streams = [batch.open() for _ in given]
         gate.clear()
-        tasks = [asyncio.create_task(s.feed(each)) for s, each in zip(streams[:3], given, strict=False)]
+        tasks = [asyncio.create_task(streams[0].feed(given[0]))]
+        await until(lambda: batch.running)
+        tasks += [asyncio.create_task(s.feed(each)) for s, each in zip(streams[1:3], given[1:3], strict=True)]
         await until(lambda: batch.queued == 2)
         with pytest.raises(Overloaded):
             await streams[3].feed(given[3])
