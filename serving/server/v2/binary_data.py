@@ -42,7 +42,9 @@ def read_binary(data: memoryview, dtype: np.dtype | None, shape: Sequence[int], 
     if not size:
         return np.zeros(shape, dtype)
     # What stands behind the JSON begins anywhere, and ONNX Runtime's kernels expect numbers at multiples of their size.
-    array = np.require(np.frombuffer(data, dtype), requirements="A")
+    array = np.frombuffer(data, dtype)
+    if not array.flags.aligned:
+        array = array.copy()
     largest = array.view("uint8").max() if dtype.kind == "b" else 0
     if largest > 1:
         raise InputError(f"`{where}` must be bytes of 0 and 1, as the datatype is BOOL. Received: one of {largest}.")

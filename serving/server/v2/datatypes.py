@@ -24,7 +24,8 @@ NUMBERS = {
 }
 """Datatype to NumPy type, for all but `BYTES`. Little-endian, as binary data is."""
 
-_NAMES = {str(dtype): name for name, dtype in NUMBERS.items()} | {"string": BYTES, "object": BYTES}
+_TYPES = {dtype: name for name, dtype in NUMBERS.items()} | {np.dtype(object): BYTES}
+_NAMES = {str(dtype): name for name, dtype in NUMBERS.items()} | {"string": BYTES}
 
 
 def datatype_of(dtype: str) -> str:
@@ -38,6 +39,11 @@ def datatype_of(dtype: str) -> str:
         ('FP32', 'BYTES')
     """
     return _NAMES[dtype]
+
+
+def datatype_of_array(array: np.ndarray) -> str:
+    """The protocol's name of an array's type."""
+    return _TYPES[array.dtype]
 
 
 def read_datatype(value: object, where: str) -> np.dtype | None:

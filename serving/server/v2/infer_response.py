@@ -6,7 +6,7 @@ import numpy as np
 from fastapi import Response
 
 from keras_seq.serving.server.v2.binary_data import write_binary
-from keras_seq.serving.server.v2.datatypes import datatype_of
+from keras_seq.serving.server.v2.datatypes import datatype_of_array
 from keras_seq.serving.server.v2.json_data import encode_json, write_data
 
 JSON, BINARY = "application/json", "application/octet-stream"
@@ -26,19 +26,18 @@ def write_response(
     Raises:
         InputError: If an output that goes as JSON holds NaN or infinity.
     """
-    head = {"model_name": model, "model_version": version}
-    if request_id is not None:
-        head["id"] = request_id
     tensors, binary = [], []
     for name, array, as_binary in outputs:
-        tensor = {"name": name, "datatype": datatype_of(array.dtype.name), "shape": list(array.shape)}
+        tensor = f'"name":{encode_json(name)},"datatype":"{datatype_of_array(array)}","shape":{list(array.shape)}'
         if as_binary:
             data = write_binary(array)
             binary.append(data)
-            tensors.append(encode_json({**tensor, "parameters": {"binary_data_size": len(data)}}))
+            tensors.append(f'{{{tensor},"parameters":{{"binary_data_size":{len(data)}}}}}')
         else:
-            tensors.append(f'{encode_json(tensor)[:-1]},"data":{write_data(array, name)}}}')
-    text = f'{encode_json(head)[:-1]},"outputs":[{",".join(tensors)}]}}'.encode()
+            tensors.append(f'{{{tensor},"data":{write_data(array, name)}}}')
+    own = "" if request_id is None else f'"id":{encode_json(request_id)},'
+    head = f'"model_name":{encode_json(model)},"model_version":{encode_json(version)}'
+    text = f'{{{head},{own}"outputs":[{",".join(tensors)}]}}'.encode()
     if not binary:
         return Response(text, media_type=JSON)
     return Response(

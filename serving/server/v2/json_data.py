@@ -17,7 +17,7 @@ _DECODER = json.JSONDecoder()
 
 # As many digits as it takes to get the very same number back. Half of what Python writes of a float32 in a float64, and
 # in a third of its time.
-_DIGITS = {"float16": "%.5g,", "float32": "%.9g,"}
+_DIGITS = {np.dtype("float16"): "%.5g,", np.dtype("float32"): "%.9g,"}
 
 # Kind of a NumPy type to the types that JSON's values may have for it, and to what messages call those.
 _TYPES = {
@@ -163,7 +163,7 @@ def write_data(array: np.ndarray, name: str) -> str:
             f"Output {name!r} holds NaN or infinity, which JSON cannot say. Ask for it as binary data, by "
             '{"parameters": {"binary_data": true}} beside its name in `outputs`, or for other outputs alone.'
         )
-    digits = _DIGITS.get(array.dtype.name)
+    digits = _DIGITS.get(array.dtype)
     if digits is None or not values:
         return encode_json(values)
     return f"[{(digits * len(values) % tuple(values))[:-1]}]"

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_seq.serving.errors import InputError, listed
 from keras_seq.serving.server.signature import Signature
-from keras_seq.serving.server.v2.datatypes import BYTES, datatype_of
+from keras_seq.serving.server.v2.datatypes import BYTES, datatype_of, datatype_of_array
 from keras_seq.serving.tensor_spec import TensorSpec
 
 _TEXT = "text"
@@ -109,7 +109,7 @@ def texts_of(inputs: Mapping[str, np.ndarray], signature: Signature) -> Any:
     values: dict[str, Any] = {}
     for name, array in inputs.items():
         if name in texts and (array.dtype.kind != "O" or array.ndim != 1):
-            received = f"{datatype_of(array.dtype.name)} of shape {list(array.shape)}"
+            received = f"{datatype_of_array(array)} of shape {list(array.shape)}"
             raise InputError(f"Input {name!r} must be {BYTES} of one axis, a text a row. Received: {received}.")
         values[name] = array.tolist() if name in texts else array
     if texts != [_TEXT]:

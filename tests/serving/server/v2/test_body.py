@@ -40,9 +40,7 @@ def test_a_body_comes_as_it_was_packed(encoding, pack, size):
 
 def test_a_large_body_is_unpacked_too():
     body = bytes(range(256)) * 300
-    assert (
-        read(gzip.compress(body, 0), "gzip") == body
-    )  # level 0 packs nothing: larger than what stays in the loop
+    assert read(gzip.compress(body, 0), "gzip") == body  # level 0 packs nothing: larger than what stays in the loop
 
 
 def test_a_body_that_grows_past_the_limit_is_413():

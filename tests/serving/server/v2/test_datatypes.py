@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_seq.serving import InputError
-from keras_seq.serving.server.v2.datatypes import datatype_of, read_datatype
+from keras_seq.serving.server.v2.datatypes import datatype_of, datatype_of_array, read_datatype
 from keras_seq.serving.tensor_spec import DTYPES
 from tests.serving.server.v2.toy_types import DATATYPES
 
@@ -17,7 +17,7 @@ def test_every_type_of_a_bundle_has_a_datatype():
 
 
 def test_strings_are_bytes():
-    assert datatype_of("string") == datatype_of(np.array(["a"], object).dtype.name) == "BYTES"
+    assert datatype_of("string") == datatype_of_array(np.array(["a"], object)) == "BYTES"
     assert read_datatype("BYTES", "x") is None
 
 
