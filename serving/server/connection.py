@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from keras_seq.serving.server.fault import Fault
 from keras_seq.serving.server.settings import ServerSettings
 
+_log = logging.getLogger(__name__)
 _MOST_HEADERS = 64 * 1024  # bytes that may come without being part of a body: headers, and what surrounds chunks
 _LAST_WORDS = 1.0  # seconds to read what a client still sends, so that it reads why it was sent away
+_GRACE = 1.0  # seconds more than the gate gives, which knows the request and so goes first where there is one
 _BEYOND = 64  # connections above the limit that are told so; any further ones are cut off
 
 _TOO_MANY = Fault(503, "unavailable", "Too many connections are open. Try again.", (("retry-after", "1"),))
@@ -40,6 +43,8 @@ class PatientConnection:
         self._heard = False
         self._leaves_at: float | None = None
         beyond = len(self.connections) - self.settings.max_connections
+        if 0 < beyond <= _BEYOND:  # those that have been sent away already do not count
+            beyond -= sum(getattr(connection, "_leaves_at", None) is not None for connection in self.connections)
         if beyond > _BEYOND:
             transport.abort()
         elif beyond > 0:
@@ -57,7 +62,7 @@ class PatientConnection:
             self._waits_since = self.loop.time()
 
     def look(self, now: float):
-        """See how the connection stands; called about once a second.
+        """See how the connection stands; called now and then.
 
         Args:
             now: The event loop's time.
@@ -66,7 +71,6 @@ class PatientConnection:
             self._leaves_at = None
             self.transport.close()
         elif self._waits_since is not None and now - self._waits_since >= self.settings.receive_timeout_seconds:
-            self._waits_since = None
             if self._heard and not self.transport.is_closing():
                 self.send_away(Fault(408, "request_timeout", _TOO_SLOW.format(self.settings.receive_timeout_seconds)))
             else:
@@ -83,6 +87,8 @@ class PatientConnection:
 
     def send_away(self, fault: Fault):
         """Answer without a request, and close once the client has had time to read that."""
+        if self._leaves_at is not None:
+            return
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # something is being said already
             return
@@ -153,13 +159,17 @@ class Watchman:
 
     def look(self, now: float):
         """Look at each connection; `now` is the event loop's time."""
-        patience = self._settings.send_timeout_seconds
+        patience = self._settings.send_timeout_seconds + _GRACE
         unread: dict[Any, tuple[float, int]] = {}
         closing: dict[Any, float] = {}
         for connection in list(self._connections):
             transport = connection.transport
             if isinstance(connection, PatientConnection):
-                connection.look(now)
+                try:
+                    connection.look(now)
+                except Exception:  # noqa: BLE001  One connection that nobody thought of must not end the server.
+                    _log.exception("A connection could not be looked after, and was cut off.")
+                    transport.abort()
             size = transport.get_write_buffer_size()
             if size:
                 since, before = self._unread.get(connection, (now, size))

@@ -93,16 +93,16 @@ class Gate:
         else:
             self.metrics.count_request(route, model, status, seconds)
         if self._log.isEnabledFor(logging.INFO):
-            self._log.info(
-                {
-                    "method": method,
-                    "route": route,
-                    "model": model,
-                    "status": status,
-                    "seconds": round(seconds, 6),
-                    "request_id": request_id,
-                }
-            )
+            fields = {
+                "method": method,
+                "route": route,
+                "model": model,
+                "status": status,
+                "seconds": round(seconds, 6),
+                "request_id": request_id,
+            }
+            # Not `info`, which would go through the stack to find out from where it was called.
+            self._log.handle(logging.LogRecord(REQUESTS, logging.INFO, "", 0, fields, None, None))
 
     def _model(self, scope: dict[str, Any]) -> str:
         """The model that a request was about, if there is one of that name."""

@@ -1,5 +1,6 @@
 """The server's log: lines for people, or JSON for programs. Never bodies, never tokens."""
 
+import functools
 import json
 import logging
 import sys
@@ -69,4 +70,9 @@ def _request_id(record: logging.LogRecord) -> dict[str, str]:
 
 def _utc(seconds: float) -> str:
     whole, milliseconds = divmod(int(seconds * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milliseconds:03d}Z"
+    return f"{_second(whole)}.{milliseconds:03d}Z"
+
+
+@functools.lru_cache(maxsize=1)  # a busy server writes many lines a second
+def _second(whole: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))

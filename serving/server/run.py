@@ -74,6 +74,11 @@ class ThreadedServer:
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="keras-seq-server", daemon=True)
 
+    @property
+    def connections(self) -> int:
+        """How many there are at the moment."""
+        return len(self._server.server_state.connections)
+
     def __enter__(self) -> "ThreadedServer":
         self._listener = bind("127.0.0.1", 0)
         self.port: int = self._listener.getsockname()[1]
@@ -134,7 +139,7 @@ class _Server(uvicorn.Server):
             self._announce(_address(sockets[0]))
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % 10 == 0:
+        if counter % 2 == 0:  # every 0.2 seconds
             self._watchman.look(asyncio.get_running_loop().time())
         return await super().on_tick(counter)
 
