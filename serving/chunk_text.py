@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.errors import InputError, listed
+from keras_seq.serving.inputs import name_inputs
 from keras_seq.serving.text.bundle_text import BundleText
 
 
@@ -38,6 +39,7 @@ class ChunkText:
 
     def __init__(self, bundle: Bundle, graph: str):
         self._graph = graph
+        self._inputs = bundle.graph(graph).inputs
         self._text = BundleText(bundle, graph)
 
     def read(self, text: Any) -> _Chunk:
@@ -48,7 +50,8 @@ class ChunkText:
                 `Stream.feed` takes.
 
         Raises:
-            InputError: If there is no tokenizer, it adds something to each text or cuts it, or it is no text.
+            InputError: If there is no tokenizer, it adds something to each text or cuts it, names do not match, or
+                something is no text.
             BundleError: If a tokenizer's file is damaged.
         """
         self._refuse_whole_texts()
@@ -57,6 +60,7 @@ class ChunkText:
             {name: [value] if isinstance(value, str) else value for name, value in text.items()} if named else [text]
         )
         values, tokens = self._text.encode(texts, limits={})  # those of a stream count all chunks
+        values = name_inputs(values, self._inputs)
         tokens = {name: rows[0] for name, rows in tokens.items()}
         if not any(tokens.values()):
             return _Chunk(None, tokens)

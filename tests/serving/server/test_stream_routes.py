@@ -12,11 +12,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from keras_seq.serving import Stream
+from keras_seq.serving import Predictor, Stream
 from keras_seq.serving.server import ModelRepository, ServerSettings, create_app
 from keras_seq.serving.server.run import ThreadedServer
 from keras_seq.serving.session import Session
+from tests.serving.test_chunk_text import add_tokenizer
 from tests.serving.toy_cache import FEATURES, LONGEST, attended, write_cache
+from tests.serving.toy_text import document
 
 ATOL = 1e-6
 
@@ -225,6 +227,39 @@ def test_what_is_not_there_closes_with_the_reason(server, masked_path, decoder_p
         received = asyncio.run(main())
     assert received.code == code
     assert reason in received.reason
+
+
+def test_texts_are_chunks_where_there_is_a_tokenizer(write_bundle):
+    folder = add_tokenizer(write_bundle("words"), "words", document(), {"tags": [f"tag{i}" for i in range(11)]})
+    shapes = [[0.5, 0, 0], [0, 1, 0]]
+
+    async def main(server):
+        async with open_stream(server, "words") as socket:
+            answer = await ask(socket, {"text": {"words": "the dog", "shapes": shapes}})
+            assert answer["steps"] == 2
+            assert answer["outputs"]["tokens"] == ["the", "dog"]
+            best = np.argmax(answer["outputs"]["tags"], axis=1)
+            assert answer["outputs"]["tags.labels"] == [f"tag{i}" for i in best]
+            assert await ask(socket, {"text": {"words": " ", "shapes": shapes}}) == {
+                "outputs": {"tokens": []},
+                "steps": 2,
+            }
+            for text, message in (
+                ({"words": "the dog", "shapes": [shapes]}, r"without 'batch'"),
+                ({"words": "the", "shapes": shapes}, "Inputs must agree in dimension 'time'"),
+                ("the dog", "texts must be given by name in a dict"),
+                ({"words": "x" * 100, "shapes": shapes}, "A text may have 150 characters"),
+            ):
+                fault = await ask(socket, {"text": text})
+                assert fault["code"] == "invalid_input"
+                assert message in fault["error"]
+            assert (await ask(socket, {"inputs": {"words": [4], "shapes": [[0, 0, 0]]}}))["steps"] == 3
+            return answer["outputs"]["tags"]
+
+    with serving({"words": folder}, max_text_characters=150) as server, Predictor(folder) as predictor:
+        tags = asyncio.run(main(server))
+        whole = predictor.predict_text({"words": ["the dog"], "shapes": [shapes]})
+    np.testing.assert_allclose(tags, whole["tags"][0], atol=ATOL)
 
 
 def test_clients_that_vanish_free_their_place_and_what_they_waited_for(server, masked, draw, gate):
