@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import tempfile
-from http import HTTPStatus
+from http.client import responses
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def describe(error: BaseException, context: Any) -> Fault:
     if isinstance(error, RequestValidationError):
         return Fault(422, "invalid_input", clean(_validation(error), context))
     if isinstance(error, HTTPException):
-        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
+        code = re.sub(r"\W+", "_", responses.get(error.status_code, "error").lower())
         message = _FRAMEWORK.get(error.status_code, str(error.detail))
         headers = tuple((name.lower(), value) for name, value in (error.headers or {}).items())
         return Fault(error.status_code, code, clean(message, context), headers)
