@@ -15,8 +15,9 @@ COMPARE ?=
 # Processes that share the tests: `make test WORKERS=0` runs them in one, which a debugger needs.
 WORKERS ?= 2
 OUT ?= out/tagger
-# The programs among the files; the one that times a bundle's start-up needs a bundle.
-BENCHMARKS = $(filter-out benchmarks/startup.py,$(shell grep -l '^if __name__ == "__main__"' benchmarks/*.py))
+# The programs among the files. Those that time a bundle need one, and the soak takes ten minutes: `make soak`.
+BENCHMARKS = $(filter-out benchmarks/startup.py benchmarks/serving.py benchmarks/soak.py,\
+    $(shell grep -l '^if __name__ == "__main__"' benchmarks/*.py))
 
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
@@ -28,7 +29,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-dates demo-translate demo-language-model demo-sentiment demo-memory test test-tensorflow test-jax test-all bench lint format venv
+.PHONY: help demo demo-dates demo-translate demo-language-model demo-sentiment demo-memory serve soak test test-tensorflow test-jax test-all bench lint format venv
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -55,6 +56,11 @@ demo-sentiment: $(INSTALLED) ## Learn to name what a text is, with and without w
 demo-memory: $(INSTALLED) ## How far back plain RNN, GRU and LSTM remember, and what clipping does to exploding gradients
 	@$(BIN)/python examples/vanishing_gradients.py
 
+serve: $(INSTALLED) ## Serve the demo's bundle, with a page at http://127.0.0.1:8000/
+	@if [ ! -e "$(OUT)/bundle.json" ]; then \
+	    echo "There is no bundle at $(OUT) yet. \`make demo\` writes it, or name another: make serve OUT=folder" >&2; exit 2; fi
+	@$(BIN)/keras-seq serve "$(OUT)"
+
 test: lint test-tensorflow test-jax ## Lint, all tests under TensorFlow, a short pass under JAX
 
 test-tensorflow: $(INSTALLED) ## All tests and doctests, under TensorFlow
@@ -69,8 +75,11 @@ test-all: lint test-tensorflow $(INSTALLED) ## All tests, and the layer tests ag
 
 bench: $(INSTALLED) ## Time bundles against Keras, TensorFlow, PyTorch and OpenVINO
 	@for program in $(BENCHMARKS); do echo "== $$program"; $(BIN)/python "$$program"; done
-	@if [ -e "$(OUT)/bundle.json" ]; then $(BIN)/python benchmarks/startup.py "$(OUT)"; \
-	    else echo "Start-up is not timed: there is no bundle at $(OUT) yet, which \`make demo\` writes."; fi
+	@if [ -e "$(OUT)/bundle.json" ]; then $(BIN)/python benchmarks/startup.py "$(OUT)"; $(BIN)/python benchmarks/serving.py "$(OUT)"; \
+	    else echo "Start-up and server are not timed: there is no bundle at $(OUT) yet, which \`make demo\` writes."; fi
+
+soak: $(INSTALLED) ## Ten minutes of a server under all that clients do: nothing wrong, nothing lost, no growth
+	@$(BIN)/python benchmarks/soak.py
 
 lint: $(INSTALLED) ## Check format and style
 	@status=0; $(BIN)/ruff check . || status=1; $(BIN)/ruff format --check . || status=1; exit $$status
