@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from keras_seq.serving.errors import DeadlineExceeded, InputError
@@ -29,6 +29,7 @@ from keras_seq.serving.server.text_model import TextModel
 from keras_seq.serving.server.text_task import TextTask
 from keras_seq.serving.text.strings import read_texts
 
+Model = Annotated[str, Path(description="Its name.")]
 Version = Annotated[str | None, Query(description="Which version; by default the highest.")]
 
 _EVENTS = """\
@@ -76,11 +77,11 @@ def routes(context: Context) -> APIRouter:
         return ModelList(models=await asyncio.to_thread(model_cards, context.repository, look_up))
 
     @router.post("/{model}/tag", response_model=TagAnswer, summary="Label each token")
-    async def tag(model: str, body: LabelBody, request: Request, version: Version = None):
+    async def tag(model: Model, body: LabelBody, request: Request, version: Version = None):
         return await label("tag", request, model, version, body)
 
     @router.post("/{model}/classify", response_model=ClassifyAnswer, summary="Label each text")
-    async def classify(model: str, body: LabelBody, request: Request, version: Version = None):
+    async def classify(model: Model, body: LabelBody, request: Request, version: Version = None):
         return await label("classify", request, model, version, body)
 
     @router.post(
@@ -90,11 +91,11 @@ def routes(context: Context) -> APIRouter:
         description=_EVENTS,
         responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
     )
-    async def generate(model: str, body: GenerateBody, request: Request, version: Version = None):
+    async def generate(model: Model, body: GenerateBody, request: Request, version: Version = None):
         return await find("generate", request, model, version, body)
 
     @router.post("/{model}/translate", response_model=GenerateAnswer, summary="Translate each text")
-    async def translate(model: str, body: TranslateBody, request: Request, version: Version = None):
+    async def translate(model: Model, body: TranslateBody, request: Request, version: Version = None):
         return await find("translate", request, model, version, body)
 
     return router

@@ -1,22 +1,17 @@
 // Speaks with the server that this page is from: JSON, server-sent events, the bearer token.
 
-import { byId } from "./dom.js";
-
-const KEY = "keras_seq.token";
+import { askForToken, hasToken, token } from "./token.js";
 
 export class ServerError extends Error {
-  constructor(message, { status = 0, code = "", requestId = "" } = {}) {
+  constructor(message, { code = "", requestId = "" } = {}) {
     super(message);
-    Object.assign(this, { status, code, requestId });
+    Object.assign(this, { code, requestId });
   }
 }
 
-export const hasToken = () => sessionStorage.getItem(KEY) !== null;
-export const forgetToken = () => sessionStorage.removeItem(KEY);
-
 async function send(path, body, signal) {
   const headers = {};
-  if (hasToken()) headers.Authorization = `Bearer ${sessionStorage.getItem(KEY)}`;
+  if (hasToken()) headers.Authorization = `Bearer ${token()}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {
     return await fetch(path, {
@@ -35,12 +30,7 @@ async function send(path, body, signal) {
 // The answer to a request; asks for a token, and again, as often as the server wants one.
 async function answer(path, body, signal) {
   let response = await send(path, body, signal);
-  while (response.status === 401) {
-    const token = await askForToken(hasToken());
-    if (token === null) break;
-    sessionStorage.setItem(KEY, token);
-    response = await send(path, body, signal);
-  }
+  while (response.status === 401 && (await askForToken())) response = await send(path, body, signal);
   if (!response.ok) throw await errorOf(response);
   return response;
 }
@@ -56,7 +46,6 @@ async function errorOf(response) {
   const plain = `The server answered ${response.status} ${response.statusText}.`;
   const message = typeof said.error === "string" ? said.error : plain;
   return new ServerError(wait ? `${message} Try again in ${wait} s.` : message, {
-    status: response.status,
     code: said.code ?? "",
     requestId: said.request_id ?? response.headers.get("X-Request-Id") ?? "",
   });
@@ -77,52 +66,34 @@ export async function* events(path, body, signal) {
   try {
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return;
+      if (done) break;
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop();
       for (const block of blocks) {
-        const found = { name: "message", data: null };
-        for (const line of block.split("\n")) {
-          if (line.startsWith("event: ")) found.name = line.slice(7);
-          if (line.startsWith("data: ")) found.data = JSON.parse(line.slice(6));
-        }
-        if (found.name === "error") {
-          const { error, code, request_id: requestId } = found.data;
-          throw new ServerError(error, { status: 200, code, requestId });
-        }
-        yield found;
+        const { name, data } = eventOf(block);
+        if (name === "error") throw new ServerError(data.error, { code: data.code, requestId: data.request_id });
+        yield { name, data };
+        if (name === "done") return;
       }
     }
   } catch (error) {
-    if (error instanceof TypeError) throw new ServerError("The connection broke off before the text was at its end.");
+    if (error instanceof TypeError) throw new ServerError(BROKEN_OFF); // as browsers call it
     throw error;
   } finally {
     reader.cancel().catch(() => {}); // it may be aborted already, and nobody waits for it
   }
+  throw new ServerError(BROKEN_OFF);
 }
 
-function askForToken(again) {
-  const dialog = byId("token-dialog");
-  byId("token-note").textContent = again
-    ? "The server does not know the token that it was given. Try another one."
-    : "It stays in this tab, until you close it.";
-  byId("token").value = "";
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "use" ? byId("token").value : null), {
-      once: true,
-    });
-  });
-}
+const BROKEN_OFF = "The connection broke off before the text was at its end.";
 
-export function prepareTokenDialog() {
-  const dialog = byId("token-dialog");
-  byId("token-form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    dialog.close("use");
-  });
-  byId("token-cancel").addEventListener("click", () => dialog.close(""));
+function eventOf(block) {
+  const found = { name: "message", data: null };
+  for (const line of block.split("\n")) {
+    if (line.startsWith("event: ")) found.name = line.slice(7);
+    if (line.startsWith("data: ")) found.data = JSON.parse(line.slice(6));
+  }
+  return found;
 }
 
 export function command(path, body) {

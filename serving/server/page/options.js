@@ -10,12 +10,14 @@ const bounded = ({ minimum, maximum }) => minimum !== null && maximum !== null;
 const slides = (option) =>
   bounded(option) && option.maximum - option.minimum <= 20 * Math.max(Math.abs(option.default), 1);
 
+const grouped = new Intl.NumberFormat("en", { maximumSignificantDigits: 12 }).format; // 2,147,483,647
+
 function range(option) {
   const { minimum, maximum, default: value } = option;
   let bounds = "";
-  if (bounded(option)) bounds = `${minimum} to ${maximum}; `;
-  else if (minimum !== null) bounds = `${minimum} or more; `;
-  else if (maximum !== null) bounds = `${maximum} or less; `;
+  if (bounded(option)) bounds = `${grouped(minimum)} to ${grouped(maximum)}; `;
+  else if (minimum !== null) bounds = `${grouped(minimum)} or more; `;
+  else if (maximum !== null) bounds = `${grouped(maximum)} or less; `;
   return `${bounds}${value} unless changed`;
 }
 

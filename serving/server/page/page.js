@@ -1,11 +1,12 @@
 // The page: which model, which task, which text; runs it, and shows what comes back.
 
 import { classified } from "./classes.js";
-import { ask, command, events, forgetToken, hasToken, prepareTokenDialog } from "./client.js";
+import { ask, command, events } from "./client.js";
 import { byId, count, duration, fill, make } from "./dom.js";
 import { changedOptions, showOptions, toDefaults } from "./options.js";
 import { tagged } from "./tags.js";
 import { foundTexts, Writing } from "./texts.js";
+import { forgetToken, hasToken } from "./token.js";
 
 const TASKS = {
   tag: {
@@ -223,6 +224,7 @@ async function write(path, body, signal) {
       }
     }
   } catch (error) {
+    if (writing.count === 0) fill(byId("result"));
     if (error.name === "AbortError" && state.running?.signal === signal) {
       say(`Stopped after ${count(writing.count, "token")}.`);
     }
@@ -252,7 +254,6 @@ function stop() {
 
 // --- Listening ---
 
-prepareTokenDialog();
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   run();
@@ -287,7 +288,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     run();
-  } else if (event.key === "Escape" && state.running && !byId("token-dialog").open) {
+  } else if (event.key === "Escape" && state.running && !document.querySelector("dialog")) {
     stop();
   }
 });

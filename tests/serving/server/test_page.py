@@ -332,7 +332,9 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(browser, folder):
         expect(page.locator(".token")).to_have_count(2)
         expect(page.locator("#command")).to_contain_text('--header "Authorization: Bearer $TOKEN"')
         assert "s3cret" not in page.content()
-        page.reload()
+        page.get_by_role("link", name="API").click()
+        expect(page.locator("details").first).to_be_visible()
+        page.get_by_role("link", name="Page").click()
         expect(page.locator("#summary")).to_have_text("1 model loaded")
         page.get_by_role("button", name="Forget token").click()
         page.locator("#text").fill("the dog")
@@ -340,6 +342,19 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(browser, folder):
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("alert")).to_contain_text("unauthorized")
         visitor.close(complaints=REFUSED)
+
+
+def test_the_routes_are_explained_without_the_internet(visit):
+    page = visit.open("tagger", "tag")
+    page.get_by_role("link", name="API").click()
+    routes = page.locator("details")
+    tag = routes.filter(has_text="/v1/{model}/tag")
+    tag.locator("summary").click()
+    expect(tag.get_by_role("listitem").filter(has_text="probability").last).to_contain_text("number or null")
+    expect(tag).to_contain_text("504 The time of the request was over")
+    document = page.evaluate("fetch('../openapi.json').then((response) => response.json())")
+    expect(routes).to_have_count(sum(len(methods) for methods in document["paths"].values()))
+    assert fits(page)
 
 
 def test_where_there_is_nothing_to_ask_it_says_what_to_do(browser, decoder_path, tmp_path):

@@ -76,10 +76,11 @@ def test_the_page_names_no_other_place_and_has_no_script_of_its_own():
         text = content.decode("utf-8")
         others = set(re.findall(r"https?://[^\s\"'`)]+", text)) - {"http://www.w3.org/2000/svg"}
         assert others == set(), name
-    page = page_files()["index.html"].decode("utf-8")
-    assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\son\w+=", page) == []
-    for path in re.findall(r'(?:src|href)="page/([^"]+)"', page):
-        assert path in page_files()
+    for name, folder in (("index.html", "page/"), ("api.html", "")):
+        page = page_files()[name].decode("utf-8")
+        assert re.findall(r"<script(?![^>]*\bsrc=)|<style|\bstyle=|\son\w+=", page) == []
+        for path in re.findall(rf'(?:src|href)="{folder}([\w.]+\.\w+)"', page):
+            assert path in page_files()
 
 
 def test_modules_import_what_is_there():
