@@ -16,6 +16,7 @@ from keras_seq.cli.export import export
 from keras_seq.cli.inspect import inspect
 from keras_seq.cli.predict import predict
 from keras_seq.cli.quiet import hush
+from keras_seq.cli.serve import serve
 from keras_seq.cli.verify import verify
 from keras_seq.export.errors import ExportError
 from keras_seq.serving.errors import ServingError
@@ -39,6 +40,7 @@ _COMMANDS = {
     "verify": (verify, "Check a bundle's files and what it computes."),
     "bench": (bench, "Time a bundle beside Keras and TensorFlow."),
     "predict": (predict, "Run a bundle on arrays."),
+    "serve": (serve, "Serve bundles over HTTP."),
     "explain": (explain, "Say how a model's layers train and export."),
 }
 for name, (command, summary) in _COMMANDS.items():

@@ -99,8 +99,9 @@ class Exchange:
             self._task.uncancel()
         except Exception as error:  # noqa: BLE001  Whatever a route raises is answered here, and nowhere else.
             if self._fault is None:
-                log_unforeseen(error, self.request_id)
                 self._fault = describe(error, self._gate.context)
+                if self._fault.status == 500:
+                    log_unforeseen(error, self.request_id)
         finally:
             self._timer.cancel()
             if self._watch is not None:
