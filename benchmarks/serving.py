@@ -41,12 +41,16 @@ def ways(bundle: Path, name: str, serve_options: list[str]) -> dict[str, tuple[S
     """Server name to the server, not started yet, and the forms in which it is asked."""
     path = f"/v2/models/{name}/infer"
     ours = python("-m", "keras_seq.cli", "serve", str(bundle), "--port", "{port}", *serve_options)
-    others = {"LitServe": ("litserve_server.py", "/health"), "Ray Serve": ("ray_serve_server.py", "/-/healthz")}
+    others = {
+        "LitServe": ("litserve_server.py", "/health", {"JSON": PlainForm()}),
+        "Ray Serve": ("ray_serve_server.py", "/predict", {"JSON": PlainForm()}),
+        "keras_seq on Ray Serve": ("ray_app_server.py", "/v2/health/ready", {BINARY: BinaryForm(path)}),
+    }
     return {
         OURS: (Server(ours, "/v2/health/ready"), {BINARY: BinaryForm(path), LISTS: JSONForm(path)}),
         **{
-            title: (Server(python(str(OPPONENTS / file), str(bundle), "{port}"), ready), {"JSON": PlainForm()})
-            for title, (file, ready) in others.items()
+            title: (Server(python(str(OPPONENTS / file), str(bundle), "{port}"), ready), forms)
+            for title, (file, ready, forms) in others.items()
         },
     }
 
@@ -101,7 +105,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="how often each server has its turn")
     parser.add_argument("--seconds", type=float, help="of each measurement")
     parser.add_argument("--concurrency", type=int, nargs="+", default=CONCURRENCY)
-    parser.add_argument("--serve", default="", metavar="OPTIONS", help="options of `keras-seq serve`, as one text")
+    parser.add_argument("--workers", type=int, help="of `keras-seq serve`, and of the calls without a server")
+    parser.add_argument("--threads", type=int, help="likewise")
+    parser.add_argument("--serve", default="", metavar="OPTIONS", help="further options of it, as one text")
     arguments = parser.parse_args()
     if not (arguments.bundle / "bundle.json").exists():
         parser.error(f"there is no bundle at {arguments.bundle}: `make demo` writes one to out/tagger")
@@ -113,14 +119,18 @@ def main() -> None:
     with Predictor(bundle, num_threads=1) as predictor:
         questions = draw_questions(predictor, lengths, 512)
     print(f"Lengths of {corpus}: mean {np.mean(lengths):.1f}, 95 % up to {np.percentile(lengths, 95):.0f}.", flush=True)
+    workers = arguments.workers or settings.workers
+    threads = arguments.threads or settings.num_threads or cpu_quota()
+    options = ["--workers", str(workers), "--threads", str(threads), *shlex.split(arguments.serve)]
     chosen = {
         title: way
-        for title, way in ways(arguments.bundle, arguments.bundle.name, shlex.split(arguments.serve)).items()
-        if arguments.only in title and not (arguments.quick and title == "Ray Serve")
+        for title, way in ways(arguments.bundle, arguments.bundle.name, options).items()
+        if arguments.only in title and not (arguments.quick and "Ray" in title)
     }
     if not chosen:
         parser.error(f"no server has {arguments.only!r} in its name")
-    raw = RawLimit(bundle, settings.num_threads or cpu_quota(), settings.workers)
+    print(f"Workers: {workers}, each with {threads} of ONNX Runtime's threads.")
+    raw = RawLimit(bundle, threads, workers)
     results: dict[str, list] = defaultdict(list)
     for number in range(rounds):
         print(f"Round {number + 1} of {rounds}", flush=True)

@@ -25,6 +25,8 @@ class Tagger:
         return [{name: rows[i].tolist() for name, rows in answer.items()} for i in range(len(inputs))]
 
     async def __call__(self, request) -> dict:
+        if request.method == "GET":  # is it there yet?
+            return {}
         return await self._predict(await request.json())
 
 
