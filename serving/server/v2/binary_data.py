@@ -9,6 +9,7 @@ import numpy as np
 from keras_seq.serving.errors import InputError
 
 _LENGTH = struct.Struct("<I")
+_MOST_STRINGS = 2**16
 
 
 def read_binary(data: memoryview, dtype: np.dtype | None, shape: Sequence[int], where: str) -> np.ndarray:
@@ -55,6 +56,8 @@ def _read_strings(data: memoryview, count: int, where: str) -> np.ndarray:
     what = f"`{where}` must be {count} strings, each behind its length in 4 bytes, little-endian"
     if len(data) < _LENGTH.size * count:
         raise InputError(f"{what}: {_LENGTH.size * count} bytes or more. Received: {len(data)}.")
+    if count > _MOST_STRINGS:  # far more than rows of a request, and each takes a step in Python
+        raise InputError(f"`{where}` must be {_MOST_STRINGS} strings at most. Received: {count}. Send less at a time.")
     strings, start = np.empty(count, object), 0
     for i in range(count):
         begin = start + _LENGTH.size

@@ -15,6 +15,7 @@ from keras_seq.serving.server.v2.values import check_object, show
 HEADER = "inference-header-content-length"
 """The header that says how many bytes of a body are JSON."""
 
+_MOST_INPUTS = 256  # those of no model, and what takes a moment to read before their names are looked at
 _MOST_DIMENSIONS = 32
 _MOST_VALUES = 2**48
 
@@ -63,6 +64,8 @@ def read_request(body: bytes, header_length: str | None) -> InferRequest:
     if not isinstance(items, list) or not items:
         received = "nothing" if items is None else "an empty list" if items == [] else show(items)
         raise InputError(f"`inputs` must be a list of at least one object. Received: {received}.")
+    if len(items) > _MOST_INPUTS:
+        raise InputError(f"`inputs` must be a list of at most {_MOST_INPUTS} objects. Received: {len(items)}.")
     inputs: dict[str, np.ndarray] = {}
     binary = _Binary(view[size:], header_length is not None)
     for i, item in enumerate(items):

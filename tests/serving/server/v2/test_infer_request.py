@@ -130,6 +130,12 @@ def test_strings_that_do_not_add_up_are_refused(data, message):
     refused(message, {"inputs": [item]}, data, header=str(len(json.dumps({"inputs": [item]}))))
 
 
+def test_more_strings_than_rows_are_ever_taken_are_refused():
+    body, headers = binary_request([("t", "BYTES", [65537], b"\0" * 4 * 65537)])
+    with pytest.raises(InputError, match=r"`inputs\[0\]` must be 65536 strings at most. Received: 65537. Send less"):
+        read_request(body, headers["Inference-Header-Content-Length"])
+
+
 def test_booleans_are_bytes_of_0_and_1():
     item = {"name": "x", "datatype": "BOOL", "shape": [2], "parameters": {"binary_data_size": 2}}
     refused("must be bytes of 0 and 1, as the datatype is BOOL. Received: one of 7.", {"inputs": [item]}, b"\1\7")
@@ -178,6 +184,7 @@ def test_an_input_that_is_not_as_the_protocol_says_is_refused(change, message):
         ({}, "`inputs` must be a list of at least one object. Received: nothing."),
         ({"inputs": []}, "`inputs` must be a list of at least one object. Received: an empty list."),
         ({"inputs": GOOD}, "`inputs` must be a list of at least one object. Received: an object."),
+        ({"inputs": [3] * 257}, "`inputs` must be a list of at most 256 objects. Received: 257."),
         ({"inputs": [3]}, "`inputs[0]` must be an object. Received: 3."),
         ({"inputs": [GOOD, GOOD]}, "`inputs` must have each name once. Received: 'x' twice."),
         ({"inputs": [GOOD], "id": 7}, "`id` must be a string. Received: 7."),
