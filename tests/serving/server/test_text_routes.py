@@ -1,8 +1,10 @@
 """Plain text over HTTP: what comes back is what the runtime says, in words; what does not suit is refused in words."""
 
 import asyncio
+import gc
 import json
 import time
+import weakref
 
 import httpx
 import numpy as np
@@ -261,7 +263,7 @@ def test_a_card_says_what_a_model_can_do(ask):
     assert not cards["plain"]["tasks"][-1]["aligned"]
 
 
-def test_a_reloaded_model_has_the_tokenizer_that_it_came_with(tmp_path):
+def test_a_reloaded_model_has_the_tokenizer_that_it_came_with_and_nobody_keeps_the_old_one(tmp_path):
     write_tagger(tmp_path / "tagger")
 
     async def main():
@@ -269,7 +271,7 @@ def test_a_reloaded_model_has_the_tokenizer_that_it_came_with(tmp_path):
         await repository.load_all()
         transport = httpx.ASGITransport(create_app(repository))
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            answers = []
+            answers, old = [], weakref.ref(repository.get("tagger"))
             for add_end in (False, True):
                 if add_end:
                     write_tagger(tmp_path / "fresh" / "tagger", add_end=True)
@@ -278,6 +280,8 @@ def test_a_reloaded_model_has_the_tokenizer_that_it_came_with(tmp_path):
                     await repository.load("tagger")
                 response = await client.post("/v1/tagger/tag", json={"text": "the dog"})
                 answers.append([token["text"] for token in response.json()["results"][0]["tokens"]])
+        gc.collect()
+        assert old() is None
         await repository.close()
         return answers
 
@@ -325,7 +329,14 @@ def test_a_token_that_is_late_ends_the_stream(folder, monkeypatch):
     assert "The next token was not there within 0.05 s" in message
 
 
-def test_a_reader_who_leaves_ends_the_stream(folder):
+def test_a_reader_who_leaves_ends_the_stream(folder, monkeypatch):
+    real, kept = ServedModel.stream_text, []  # what is kept is not ended by the garbage collector
+
+    def keeping(*arguments):
+        kept.append(real(*arguments))
+        return kept[-1]
+
+    monkeypatch.setattr(ServedModel, "stream_text", keeping)
     with live_server({"endless": folder / "endless"}) as server:
         body = {"text": "the dog", "stream": True}
         with httpx.stream("POST", f"{server.url}/v1/endless/generate", json=body) as response:
