@@ -145,6 +145,12 @@ class RawClient:
     def close(self):
         self.socket.close()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
     def _read_until(self, mark):
         while mark not in self._left:
             self._more()
