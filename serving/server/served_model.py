@@ -243,7 +243,13 @@ class ServedModel:
         settings = self.settings
         stream = Stream(self.bundle, graph=_STEP, keep_outputs=False, num_threads=settings.num_threads)
         queue = self.batcher(_STEP, stream.run)
-        return StreamBatch(stream, queue, max_steps=settings.max_length, max_bytes=settings.max_snapshot_bytes)
+        return StreamBatch(
+            stream,
+            queue,
+            max_steps=settings.max_length,
+            max_bytes=settings.max_snapshot_bytes,
+            max_total_bytes=settings.max_stream_bytes,
+        )
 
     def _streaming(self) -> StreamBatch:
         if self._streams is None:

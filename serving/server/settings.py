@@ -30,8 +30,9 @@ class ServerSettings:
         max_connections: The most connections at a time.
         max_streams: The most streams at a time.
         stream_idle_seconds: After how long without a chunk a stream is ended.
-        max_snapshot_bytes: The largest snapshot that a stream is restored from.
+        max_snapshot_bytes: The largest snapshot that a stream is restored from, and the most that its states may take.
         drain_seconds: How long requests that are under way have when the server shuts down or a model is taken away.
+        max_stream_bytes: The most that the states of all streams of one model may take where they grow with each step.
 
     Raises:
         ValueError: If one is not what it must be.
@@ -65,6 +66,7 @@ class ServerSettings:
     stream_idle_seconds: float = 60.0
     max_snapshot_bytes: int = 64 * 2**20
     drain_seconds: float = 30.0
+    max_stream_bytes: int = 2**30
 
     def __post_init__(self):
         for field in fields(self):

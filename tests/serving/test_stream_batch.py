@@ -284,7 +284,7 @@ def test_the_sizes_of_chunks_and_streams_are_limited(tmp_path, executor):
     signal = np.random.default_rng(0).normal(size=(1, LONGEST, FEATURES)).astype("float32")
 
     async def main():
-        batch = served(write_cache(tmp_path / "looker"), executor, max_steps=7, max_bytes=400)
+        batch = served(write_cache(tmp_path / "looker"), executor, max_steps=7, max_bytes=460)
         stream = batch.open()
         with pytest.raises(InputError, match=r"A chunk may have 7 steps at most. Received: 8. Cut it"):
             await stream.feed(signal[:, :8])
@@ -293,17 +293,44 @@ def test_the_sizes_of_chunks_and_streams_are_limited(tmp_path, executor):
         assert stream.steps == 0
         for start in (0, 7):
             await stream.feed(signal[:, start : start + 7])
-        message = r"states of one stream may take 400 bytes, and those of this one take 452: the model remembers"
+        message = r"states of one stream may take 460 bytes, and those of this one would take 484: the model remembers"
         with pytest.raises(InputError, match=message):
             await stream.feed(signal[:, 14:15])
-        larger = served(batch.bundle, executor)
-        with pytest.raises(InputError, match=message):
-            batch.open().restore(stream.snapshot())
+        smaller, larger = served(batch.bundle, executor, max_bytes=451), served(batch.bundle, executor)
+        with pytest.raises(InputError, match=r"may take 451 bytes, and those of this one would take 452"):
+            smaller.open().restore(stream.snapshot())
         larger.open().restore(stream.snapshot())
+        await smaller.close(1)
         pair = batch.open(rows=2)
         assert (await pair.feed(np.concatenate([signal[:, :2]] * 2)))["context"].shape[0] == 2
         await batch.close(1)
         await larger.close(1)
+
+    asyncio.run(main())
+
+
+def test_streams_that_grow_share_a_bound_and_those_that_do_not_have_none(tmp_path, masked_path, sequences, executor):
+    signal = np.random.default_rng(0).normal(size=(1, 11, FEATURES)).astype("float32")
+    (sequence,) = sequences(np.random.default_rng(1), [8])
+
+    async def main():
+        batch = served(write_cache(tmp_path / "looker"), executor, max_total_bytes=1000)
+        first, second = batch.open(), batch.open()
+        assert (await first.feed(signal))["context"].shape == (1, 11, 5)  # 356 bytes
+        await second.feed(signal)
+        third = batch.open()
+        with pytest.raises(
+            Overloaded, match=r"all streams may take 1000 bytes together, and take 7\d\d. Try again when"
+        ):
+            await third.feed(signal)
+        assert third.steps == 0
+        first.close()
+        await asyncio.sleep(0.15)
+        await third.feed(signal)
+        plain = served(masked_path, executor, max_total_bytes=1)
+        await plain.open().feed(sequence)
+        await batch.close(1)
+        await plain.close(1)
 
     asyncio.run(main())
 
