@@ -140,7 +140,7 @@ class StreamBatch:
         if self._max_bytes is not None and nbytes > self._max_bytes:
             raise InputError(
                 f"The states of one stream may take {self._max_bytes} bytes, and those of this one would take "
-                f"{nbytes}: the model remembers every step. Begin another stream, or allow more where the server starts."
+                f"{nbytes}: the model remembers every step. Begin another stream, or allow more at the start."
             )
 
     def _check_total(self, added: int):
