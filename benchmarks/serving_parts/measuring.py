@@ -78,7 +78,7 @@ def measure_load(server: Server, questions: Sequence[Question], form, *, seconds
         paths[0].write_bytes(pickle.dumps(order))
         subprocess.run([sys.executable, str(LOAD), *map(str, paths)], check=True)
         result = pickle.loads(paths[1].read_bytes())
-    return _figures(result, questions, form)
+    return figures_of(result, questions, form)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,14 @@ def batches_so_far(server: Server) -> Batches:
     )
 
 
-def _figures(result: dict, questions: Sequence[Question], form) -> Figures:
+def figures_of(result: dict, questions: Sequence[Question], form) -> Figures:
+    """What a result of the load generator says.
+
+    Args:
+        result: The window of time that counts, and an entry for each request.
+        questions: What was asked.
+        form: How questions and answers travelled.
+    """
     statuses, done, due, sent = (np.array(result[name]) for name in ("statuses", "done", "due", "sent"))
     right = np.flatnonzero(statuses == 200)
     wrong, largest = wrong_answers(

@@ -57,7 +57,10 @@ class RawLimit:
             padding: Share of padding to come near to.
             seconds: How long.
         """
-        calls = min((_cut(questions, rows, window) for window in WINDOWS), key=lambda c: abs(_padding(c) - padding))
+        calls = min(
+            (cut_into_calls(questions, rows, window) for window in WINDOWS),
+            key=lambda c: abs(share_of_padding(c) - padding),
+        )
         feeds = [self._feeds(call) for call in calls]
         for feed in feeds[:8]:
             self._session.run(feed)
@@ -75,7 +78,7 @@ class RawLimit:
         calls_done = [one for part in done for one in part]
         total = sum(count for count, _ in calls_done)
         p50 = float(np.median([time_taken for _, time_taken in calls_done]))
-        return RawFigures(total / wall, p50, cpu / total, rows, _padding(calls))
+        return RawFigures(total / wall, p50, cpu / total, rows, share_of_padding(calls))
 
     def _feeds(self, call: Sequence[Question]) -> dict[str, np.ndarray]:
         feeds, longest = {}, max(question.length for question in call)
@@ -97,8 +100,8 @@ class RawLimit:
             before = after
 
 
-def _cut(questions: Sequence[Question], rows: int, window: int) -> list[list[Question]]:
-    """The rows in calls of `rows`; those of `window` calls are sorted by length first."""
+def cut_into_calls(questions: Sequence[Question], rows: int, window: int) -> list[list[Question]]:
+    """The questions in calls of `rows`; those of `window` calls are sorted by length first."""
     calls, lot = [], rows * window
     for start in range(0, max(len(questions) - lot + 1, 1), lot):
         some = sorted(questions[start : start + lot], key=lambda question: question.length)
@@ -106,6 +109,7 @@ def _cut(questions: Sequence[Question], rows: int, window: int) -> list[list[Que
     return calls
 
 
-def _padding(calls: list[list[Question]]) -> float:
+def share_of_padding(calls: list[list[Question]]) -> float:
+    """Share of the steps in these calls that would be padding."""
     tokens = sum(question.length for call in calls for question in call)
     return 1 - tokens / sum(len(call) * max(question.length for question in call) for call in calls)
