@@ -1,9 +1,10 @@
 """What a model says of texts, as the routes of plain text give it away."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
 from keras_seq.serving.errors import ServingError
 from keras_seq.serving.hypothesis import Hypothesis
@@ -49,7 +50,7 @@ def probabilities(scores: np.ndarray, classes: int) -> np.ndarray | None:
 
 def tagged(
     texts: Sequence[str], answer: Mapping[str, Any], output: str, labels: Sequence[str], inputs: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Each text with its tokens, and their labels.
 
     Args:
@@ -60,13 +61,12 @@ def tagged(
         inputs: The inputs that took the texts. Where several did, the tokens shown are those of the first that has as
             many as there are labels.
 
-    Returns:
+    Yields:
         One object a text, as `TaggedText` documents it.
 
     Raises:
         ServingError: If the graph gives another number of labels than the text has tokens.
     """
-    results = []
     for i, text in enumerate(texts):
         names = answer[f"{output}.labels"][i]
         tokens = _tokens_of(answer, inputs, i, len(names))
@@ -77,16 +77,13 @@ def tagged(
             )
         likely = probabilities(np.asarray(answer[output][i]), len(labels))
         best = [None] * len(names) if likely is None or not len(names) else _rounded(likely.max(axis=-1))
-        results.append(
-            {
-                "text": text,
-                "tokens": [
-                    {"text": token, "label": label, "probability": probability}
-                    for token, label, probability in zip(tokens, names, best, strict=True)
-                ],
-            }
-        )
-    return results
+        yield {
+            "text": text,
+            "tokens": [
+                {"text": token, "label": label, "probability": probability}
+                for token, label, probability in zip(tokens, names, best, strict=True)
+            ],
+        }
 
 
 def _tokens_of(answer: Mapping[str, Any], inputs: Sequence[str], row: int, length: int) -> list[str] | None:
@@ -96,7 +93,7 @@ def _tokens_of(answer: Mapping[str, Any], inputs: Sequence[str], row: int, lengt
 
 def classified(
     texts: Sequence[str], answer: Mapping[str, Any], output: str, labels: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Each text with its class, and the probabilities of all.
 
     Args:
@@ -105,10 +102,9 @@ def classified(
         output: The output that the classes are of.
         labels: All there are.
 
-    Returns:
+    Yields:
         One object a text, as `ClassifiedText` documents it.
     """
-    results = []
     for i, text in enumerate(texts):
         likely = probabilities(np.asarray(answer[output][i]), len(labels))
         every = None
@@ -117,15 +113,12 @@ def classified(
             every = [
                 {"label": labels[k], "probability": p} for k, p in zip(order, _rounded(likely[order]), strict=True)
             ]
-        results.append(
-            {
-                "text": text,
-                "label": answer[f"{output}.labels"][i],
-                "probability": None if every is None else every[0]["probability"],
-                "probabilities": every,
-            }
-        )
-    return results
+        yield {
+            "text": text,
+            "label": answer[f"{output}.labels"][i],
+            "probability": None if every is None else every[0]["probability"],
+            "probabilities": every,
+        }
 
 
 def generated(
@@ -133,7 +126,7 @@ def generated(
     tokens: Sequence[Sequence[str]],
     found: Sequence[Sequence[Hypothesis]],
     target: Tokenizer | None,
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Each text with its hypotheses.
 
     Args:
@@ -142,13 +135,28 @@ def generated(
         found: What `generate_text` gave.
         target: The tokenizer of the hypotheses; None where they are ids alone.
 
-    Returns:
+    Yields:
         One object a text, as `GeneratedTexts` documents it.
     """
-    return [
-        {"text": text, "tokens": list(source), "hypotheses": [_found(one, target) for one in hypotheses]}
-        for text, source, hypotheses in zip(texts, tokens, found, strict=True)
-    ]
+    for text, source, hypotheses in zip(texts, tokens, found, strict=True):
+        yield {"text": text, "tokens": list(source), "hypotheses": [_found(one, target) for one in hypotheses]}
+
+
+def spelt(head: Mapping[str, Any], results: Iterable[Mapping[str, Any]]) -> bytes:
+    """An answer as JSON. Numbers that are not finite become null.
+
+    It is made result by result: nothing else of the process runs while JSON is made of a single value.
+
+    Args:
+        head: What stands before the results, something at least.
+        results: What stands under `"results"`.
+
+    Example:
+        >>> spelt({"model": "pos"}, [{"text": "it"}, {"text": "rains"}])
+        b'{"model":"pos","results":[{"text":"it"},{"text":"rains"}]}'
+    """
+    parts = b",".join(to_json(result, inf_nan_mode="null") for result in results)
+    return b'%b,"results":[%b]}' % (to_json(dict(head), inf_nan_mode="null")[:-1], parts)
 
 
 def _found(one: Hypothesis, target: Tokenizer | None) -> dict[str, Any]:

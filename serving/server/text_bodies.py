@@ -89,7 +89,7 @@ class ClassProbability(BaseModel):
     """A class and how likely it is."""
 
     label: str
-    probability: float
+    probability: float | None = Field(description="Null where the model gave no number.")
 
 
 class ClassifiedText(BaseModel):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from keras_seq.serving.errors import NotFound, Unavailable
 from keras_seq.serving.server.repository import ModelRepository
 from keras_seq.serving.server.served_model import ServedModel
 from keras_seq.serving.server.text_bodies import ModelCard, OptionCard, OutputCard, TaskCard
@@ -20,25 +19,19 @@ def model_cards(
         look_up: Finds a model, as `text_routes` does.
     """
     versions: dict[str, list[str]] = {}
-    for state in repository.index():
-        if state.state == "READY":
-            versions.setdefault(state.name, []).append(state.version)
-    cards = []
-    for name, ready in sorted(versions.items()):
-        try:
-            served, model = look_up(name, None)
-        except (NotFound, Unavailable):  # it was unloaded since the index was made
-            continue
-        cards.append(
-            ModelCard(
-                name=name,
-                version=served.version,
-                versions=sorted(ready, key=int),
-                examples=model.examples,
-                tasks=[_task_card(task) for task in model.tasks.values()],
-            )
-        )
-    return cards
+    for served in repository.models:
+        versions.setdefault(served.name, []).append(served.version)
+    return [_card(versions[name], *look_up(name, None)) for name in sorted(versions)]
+
+
+def _card(versions: list[str], served: ServedModel, model: TextModel) -> ModelCard:
+    return ModelCard(
+        name=served.name,
+        version=served.version,
+        versions=sorted(versions, key=int),
+        examples=model.examples,
+        tasks=[_task_card(task) for task in model.tasks.values()],
+    )
 
 
 def _task_card(task: TextTask) -> TaskCard:

@@ -5,12 +5,16 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from keras_seq.serving.errors import InputError, listed
 from keras_seq.serving.generated_token import GeneratedToken
 from keras_seq.serving.server.served_model import ServedModel
-from keras_seq.serving.server.text_answers import classified, generated, tagged
+from keras_seq.serving.server.text_answers import classified, generated, spelt, tagged
 from keras_seq.serving.server.text_task import TextTask, text_tasks
 from keras_seq.serving.text.bundle_text import BundleText
+
+_LARGE = 4096  # numbers from which making JSON of them would hold up everybody else in the event loop
 
 
 class TextModel:
@@ -55,7 +59,7 @@ class TextModel:
         output: str | None,
         options: Mapping[str, Any],
         timeout: float,
-    ) -> dict[str, Any]:
+    ) -> bytes:
         """Tags or classifies.
 
         Args:
@@ -67,7 +71,7 @@ class TextModel:
             timeout: Seconds until the answer is no use any more.
 
         Returns:
-            `output`, `results` and `seconds`.
+            JSON, as `TagAnswer` or `ClassifyAnswer` documents it.
 
         Raises:
             InputError: If there is no such output, or texts or options do not suit.
@@ -77,13 +81,15 @@ class TextModel:
         output = task.output(output)
         start = time.perf_counter()
         answer = await served.predict_text(task.graph, list(texts), options, timeout)
-        seconds = time.perf_counter() - start
+        head = {"output": output, "seconds": _since(start)}
         labels = dict(task.labels)[output]
         if task.name == "tag":
             results = tagged(texts, answer, output, labels, task.inputs)
         else:
             results = classified(texts, answer, output, labels)
-        return {"output": output, "results": results, "seconds": round(seconds, 6)}
+        if sum(map(np.size, answer[output])) < _LARGE:
+            return spelt({**_who(served), **head}, results)
+        return await asyncio.to_thread(spelt, {**_who(served), **head}, results)
 
     async def generate(
         self,
@@ -92,7 +98,7 @@ class TextModel:
         texts: Sequence[str],
         options: Mapping[str, Any],
         timeout: float,
-    ) -> dict[str, Any]:
+    ) -> bytes:
         """Goes on with prompts, or translates sources.
 
         Args:
@@ -103,7 +109,7 @@ class TextModel:
             timeout: Seconds until the answer is no use any more.
 
         Returns:
-            `results` and `seconds`.
+            JSON, as `GenerateAnswer` documents it.
 
         Raises:
             InputError: If texts or options do not suit.
@@ -112,14 +118,13 @@ class TextModel:
         """
         start = time.perf_counter()
         found = await served.generate_text(list(texts), options, timeout)
-        seconds = time.perf_counter() - start
-        results = await asyncio.to_thread(self._spelt, task, texts, found)
-        return {"results": results, "seconds": round(seconds, 6)}
+        head = {**_who(served), "seconds": _since(start)}
+        return await asyncio.to_thread(self._spelt, head, task, texts, found)
 
-    def _spelt(self, task: TextTask, texts: Sequence[str], found: Sequence) -> list[dict[str, Any]]:
+    def _spelt(self, head: Mapping[str, Any], task: TextTask, texts: Sequence[str], found: Sequence) -> bytes:
         bundle_text = self._texts[task.graph]
         tokens = bundle_text.tokenizers[task.inputs[0]].tokens(texts)
-        return generated(texts, tokens, found, bundle_text.target)
+        return spelt(head, generated(texts, tokens, found, bundle_text.target))
 
     def stream(
         self, served: ServedModel, task: TextTask, texts: Sequence[str], options: Mapping[str, Any]
@@ -146,3 +151,11 @@ class TextModel:
         if len(texts) > 1:
             raise InputError(f"A stream goes on with one text. Received: {len(texts)}. Ask for each of them by itself.")
         return served.stream_text(texts[0], options)
+
+
+def _who(served: ServedModel) -> dict[str, str]:
+    return {"model": served.name, "version": served.version}
+
+
+def _since(start: float) -> float:
+    return round(time.perf_counter() - start, 6)

@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 from weakref import WeakKeyDictionary
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from keras_seq.serving.errors import DeadlineExceeded, InputError
@@ -54,15 +54,15 @@ def routes(context: Context) -> APIRouter:
             known[served] = TextModel(served)
         return served, known[served]
 
-    async def label(task: str, request: Request, model: str, version: str | None, body: LabelBody) -> dict[str, Any]:
+    async def label(task: str, request: Request, model: str, version: str | None, body: LabelBody) -> Response:
         served, text_model = look_up(model, version)
         timeout = errors.timeout_of(request, context.settings)
         answer = await text_model.label(served, text_model.task(task), _texts(body), body.output, body.options, timeout)
-        return {"model": served.name, "version": served.version, **answer}
+        return Response(answer, media_type="application/json")
 
     async def find(
         name: str, request: Request, model: str, version: str | None, body: GenerateBody | TranslateBody
-    ) -> dict[str, Any] | StreamingResponse:
+    ) -> Response:
         served, text_model = look_up(model, version)
         timeout = errors.timeout_of(request, context.settings)
         task, texts = text_model.task(name), _texts(body)
@@ -70,11 +70,11 @@ def routes(context: Context) -> APIRouter:
             tokens = text_model.stream(served, task, texts, body.options)
             return await _streaming(tokens, task, timeout, request, context)
         answer = await text_model.generate(served, task, texts, body.options, timeout)
-        return {"model": served.name, "version": served.version, **answer}
+        return Response(answer, media_type="application/json")
 
     @router.get("/models", summary="What the loaded models do with text")
     async def models() -> ModelList:
-        return ModelList(models=await asyncio.to_thread(model_cards, context.repository, look_up))
+        return ModelList(models=model_cards(context.repository, look_up))
 
     @router.post("/{model}/tag", response_model=TagAnswer, summary="Label each token")
     async def tag(model: Model, body: LabelBody, request: Request, version: Version = None):

@@ -23,7 +23,12 @@ export function fill(element, ...children) {
 export const visible = (token) =>
   token.trim() ? token : token.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replaceAll(" ", "␣") || "∅";
 
-export const percent = (p) => `${p < 0.9995 || p === 1 ? (100 * p).toFixed(p < 0.0995 ? 1 : 0) : "99.9"} %`;
+// 7.4 %, 81 %; what is nearly certain is not called 100 %; null where the model gave no number.
+export function percent(p) {
+  if (p === null) return "–";
+  if (p > 0.995 && p < 1) return `${(Math.floor(1000 * p) / 10).toFixed(1)} %`;
+  return `${(100 * p).toFixed(p < 0.0995 ? 1 : 0)} %`;
+}
 
 export function duration(seconds) {
   if (seconds < 0.01) return `${(1000 * seconds).toFixed(1)} ms`;

@@ -1,10 +1,12 @@
 """Scores as probabilities, and tokens beside their labels."""
 
+import json
+
 import numpy as np
 import pytest
 
 from keras_seq.serving import ServingError
-from keras_seq.serving.server.text_answers import classified, probabilities, tagged
+from keras_seq.serving.server.text_answers import classified, probabilities, spelt, tagged
 
 RNG = np.random.default_rng(1)
 LOGITS = RNG.normal(scale=3, size=(5, 7)).astype("float32")
@@ -56,4 +58,11 @@ def test_tokens_are_those_of_an_input_that_has_as_many_as_there_are_labels():
 def test_labels_that_are_nobodys_are_refused():
     answer = {"tags": [SOFTMAX[:3]], "tags.labels": [["A", "B", "C"]], "tokens": [["x", "y"]]}
     with pytest.raises(ServingError, match="Output 'tags' has 3 labels for a text of another number of tokens"):
-        tagged(["x y"], answer, "tags", list("ABCDEFG"), ["words"])
+        list(tagged(["x y"], answer, "tags", list("ABCDEFG"), ["words"]))
+
+
+def test_what_is_no_number_is_null():
+    answer = {"mood": [np.array([np.nan, 1, np.inf])], "mood.labels": ["B"]}
+    body = json.loads(spelt({"seconds": 0.5}, classified(["x"], answer, "mood", ["A", "B", "C"])))
+    assert body["seconds"] == 0.5
+    assert [one["probability"] for one in body["results"][0]["probabilities"]] == [None] * 3

@@ -13,6 +13,7 @@ import pytest
 from keras_seq.serving import Generator
 from keras_seq.serving.server import ModelRepository, ServerSettings, create_app
 from keras_seq.serving.server.served_model import ServedModel
+from keras_seq.serving.server.text_bodies import ClassifyAnswer, GenerateAnswer, ModelList, TagAnswer
 from tests.serving.server.live_server import live_server
 from tests.serving.server.text_models import EXAMPLES, OPTIONS, write_text_models
 from tests.serving.server.toy_pair import LONG_WORDS, pair_scores, write_pair
@@ -23,6 +24,14 @@ from tests.serving.toy_text import MOODS, TAGS, mood_scores, tag_scores, write_t
 TEXTS = ["The dog barks!", "", "It RAINS", "Zebra"]
 TOKENS = [["The", "dog", "barks", "!"], [], ["It", "RAINS"], ["Zebra"]]
 IDS = [[4, 5, 6, 9], [], [7, 8], [3]]
+
+DOCUMENTED = {
+    "tag": TagAnswer,
+    "classify": ClassifyAnswer,
+    "generate": GenerateAnswer,
+    "translate": GenerateAnswer,
+    "models": ModelList,
+}
 
 
 def softmax(scores):
@@ -54,7 +63,11 @@ def ask(folder):
 
 def ok(response):
     assert response.status_code == 200, response.text
-    return response.json()
+    answer = response.json()
+    task = response.request.url.path.rpartition("/")[2]
+    documented = DOCUMENTED[task].model_validate(answer, strict=True, extra="forbid")
+    assert documented.model_dump(mode="json") == answer
+    return answer
 
 
 def refused(response, status):
@@ -84,6 +97,13 @@ def test_every_token_has_its_label_and_how_likely_it_is(ask):
         assert [token["label"] for token in result["tokens"]] == [TAGS[k] for k in expected.argmax(axis=-1)]
         found = [token["probability"] for token in result["tokens"]]
         np.testing.assert_allclose(found, expected.max(axis=-1) if ids else [], atol=1e-6)
+
+
+def test_many_texts_are_answered_as_few_are(ask):
+    texts = [("the dog barks it rains ! " * 8).strip()] * 29  # more than is made JSON of in the event loop
+    assert 29 * 48 * len(TAGS) > 4096
+    [expected] = ok(ask("tagger/tag", {"text": texts[0]}))["results"]
+    assert ok(ask("tagger/tag", {"texts": texts}))["results"] == [expected] * 29
 
 
 def test_a_text_alone_is_answered_as_in_company(ask):
