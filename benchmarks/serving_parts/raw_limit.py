@@ -57,10 +57,8 @@ class RawLimit:
             padding: Share of padding to come near to.
             seconds: How long.
         """
-        calls = min(
-            (cut_into_calls(questions, rows, window) for window in WINDOWS),
-            key=lambda c: abs(share_of_padding(c) - padding),
-        )
+        ways = (cut_into_calls(questions, rows, window) for window in WINDOWS)
+        calls = min(ways, key=lambda calls: abs(share_of_padding(calls) - padding))
         feeds = [self._feeds(call) for call in calls]
         for feed in feeds[:8]:
             self._session.run(feed)

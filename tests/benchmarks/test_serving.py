@@ -1,4 +1,4 @@
-"""What `benchmarks/serving.py` measures with: the load generator reads every answer and hides neither errors nor queues."""
+"""What `benchmarks/serving.py` measures with: it reads every answer, and hides neither errors nor queues."""
 
 import json
 from pathlib import Path
