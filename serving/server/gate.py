@@ -18,6 +18,8 @@ from keras_seq.serving.server.metrics import UNKNOWN
 _REQUEST_ID = re.compile(rb"[\w.:/+=@-]{1,128}")
 _OPEN_WHILE_DRAINING = frozenset({"/v2/health/live", "/metrics"})
 _TOKEN_NEEDED = "This server answers those who bring a token: Authorization: Bearer TOKEN."
+_FOREIGN = Fault(403, "forbidden", "Pages of another site may not ask a server that wants no token. Give it tokens.")
+_HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 _UNAUTHORIZED = Fault(401, "unauthorized", _TOKEN_NEEDED, (("www-authenticate", "Bearer"),))
 
 
@@ -33,6 +35,7 @@ class Gate:
     - A client that goes away, or leaves an answer unread for `send_timeout_seconds`, has its request cancelled where it
       stands; a place in a queue is free again. Logs and metrics call that 499.
     - `X-Request-Id` comes back as it came; where there is none, one is made up.
+    - Without tokens, pages of other sites may not post: a browser would do so in the name of whoever sits before it.
     - Once the server drains, what comes is answered with 503, and WebSockets are closed with 1001.
 
     Args:
@@ -60,7 +63,7 @@ class Gate:
         if scope["type"] == "http":
             exchange = Exchange(self, scope, receive, send, request_id)
             try:
-                await exchange.run(headers, self._refusal(scope["path"], headers))
+                await exchange.run(headers, self._refusal(scope, headers))
             finally:
                 self._note(scope, scope["method"], exchange.status, request_id, time.perf_counter() - began)
         else:
@@ -70,9 +73,14 @@ class Gate:
             finally:
                 self._note(scope, "WEBSOCKET", conversation.code, request_id, time.perf_counter() - began)
 
-    def _refusal(self, path: str, headers: dict[bytes, bytes]) -> Fault | None:
+    def _refusal(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> Fault | None:
+        path = scope["path"]
         if not self._access.allows(path, headers.get(b"authorization")):
             return _UNAUTHORIZED
+        # Browsers let any page post to this machine, in the name of whoever looks at it.
+        foreign = b"origin" in headers and headers[b"origin"].partition(b"://")[2] != headers.get(b"host")
+        if foreign and scope["method"] not in _HARMLESS and not self._access.required:
+            return _FOREIGN
         if self.traffic.draining and path not in _OPEN_WHILE_DRAINING:
             return SHUT_DOWN
         return None

@@ -128,7 +128,14 @@ class _State:
         for model in repository.models:
             for name, waiting in model.queued.items():
                 queue.add_metric([name, model.version], waiting)
-        yield from (ready, queue)
+        streams = GaugeMetricFamily("keras_seq_streams", "Open streams.", labels=["model", "version"])
+        size = GaugeMetricFamily(
+            "keras_seq_stream_bytes", "Memory of the streams' states.", labels=["model", "version"]
+        )
+        for model in repository.models:
+            streams.add_metric([model.name, model.version], model.stream_gauges["open"])
+            size.add_metric([model.name, model.version], model.stream_gauges["bytes"])
+        yield from (ready, queue, streams, size)
         for name, text, value in (
             ("requests_in_progress", "HTTP requests under way.", len(traffic.requests)),
             ("websockets_open", "Open WebSockets.", len(traffic.sockets)),

@@ -257,6 +257,34 @@ def test_a_request_cancelled_by_somebody_else_is_answered_and_stays_cancelled():
     assert app.state.context.traffic.quiet
 
 
+# tokens and pages
+
+
+def test_without_a_token_nothing_private_is_answered():
+    with served(small_app(tokens=("s3cret",))) as server:
+        client = server.connect()
+        for header in (b"x: y", b"Authorization: Bearer wrong"):
+            status, headers, body = client.ask(b"POST /echo", header, body=b"x").answer()
+            assert (status, code_of(body), headers["www-authenticate"]) == (401, "unauthorized", "bearer")
+        assert client.ask(b"POST /echo?token=s3cret", body=b"x").answer()[0] == 401  # addresses end up in logs
+        assert client.ask(b"GET /v2/health/live").answer()[0] == 404  # let through, to where nothing is here
+        assert server.seen == []
+        assert client.ask(b"POST /echo", b"Authorization: Bearer s3cret", body=b"x").answer()[0] == 200
+        assert (
+            client.ask(b"POST /echo", b"Authorization: Bearer s3cret", b"Origin: http://a", body=b"x").answer()[0]
+            == 200
+        )
+
+
+@pytest.mark.parametrize("origin", [b"http://elsewhere.example", b"null", b"http://here.example"])
+def test_a_page_of_another_site_may_not_post_where_no_token_is_wanted(server, origin):
+    client = server.connect()
+    status, _, body = client.ask(b"POST /echo", b"Origin: " + origin, body=b"x").answer()
+    assert (status, code_of(body)) == (403, "forbidden")
+    assert client.ask(b"POST /echo", b"Origin: http://here", body=b"x").answer()[0] == 200
+    assert client.ask(b"GET /large?size=3", b"Origin: " + origin).answer()[0] == 200
+
+
 # logs and counters
 
 

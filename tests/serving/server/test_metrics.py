@@ -62,7 +62,8 @@ def test_calls_are_counted_with_what_padding_wastes():
 def test_queues_models_and_traffic_are_read_when_somebody_asks():
     states = [ModelState("tagger", "1", "READY"), ModelState("dates", "3", "UNAVAILABLE", "damaged")]
     queued = {"tagger": 7, "tagger.text": 0}
-    models = [SimpleNamespace(version="1", queued=queued)]
+    streams = {"open": 3, "bytes": 499}
+    models = [SimpleNamespace(name="tagger", version="1", queued=queued, stream_gauges=streams)]
     repository = SimpleNamespace(index=lambda: states, models=models)
     context = SimpleNamespace(repository=repository, traffic=Traffic())
     metrics = Metrics(context)
@@ -72,6 +73,8 @@ def test_queues_models_and_traffic_are_read_when_somebody_asks():
     context.traffic.draining = True
     found = samples(metrics.page())
     assert found["keras_seq_queue", ("model", "tagger"), ("version", "1")] == 11
+    assert found["keras_seq_streams", ("model", "tagger"), ("version", "1")] == 3
+    assert found["keras_seq_stream_bytes", ("model", "tagger"), ("version", "1")] == 499
     assert found["keras_seq_model_ready", ("model", "tagger"), ("version", "1")] == 1
     assert found["keras_seq_model_ready", ("model", "dates"), ("version", "3")] == 0
     assert found["keras_seq_requests_in_progress",] == 3
