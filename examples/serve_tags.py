@@ -18,13 +18,13 @@ import numpy as np
 from rich.console import Console
 
 from keras_seq.serving import Predictor, ServingError
-from tagging.corpus import read_text
+from tagging.corpus import read_lines, read_words
 from tagging.features import Features, batches_by_length
 from tagging.python_source import read_source
 from tagging.sentence import CorpusError, Sentence
-from tagging.terminal import colour_source, colour_words, print_legend
+from tagging.terminal import STYLES, colour_source, colour_words, print_legend
 
-WORDS_PER_BATCH = 1024
+PIECES_PER_BATCH, CHARACTERS_PER_BATCH = 1024, 4096
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,15 +65,20 @@ def serve(bundle: Path, file: Path, first_row: int, rows: int | None, console: C
     """
     start = time.perf_counter()
     predictor = Predictor(bundle)
-    if not {"features", "task"} <= predictor.metadata.keys():
-        raise CorpusError(f"{bundle}: expected a bundle that tag.py wrote, with `features` and `task` in its metadata.")
-    features, task = Features(**predictor.metadata["features"]), predictor.metadata["task"]
+    task = predictor.metadata.get("task")
+    if task not in STYLES or set(predictor.tokenizers) != {"words", "characters"}:
+        raise CorpusError(
+            f"{bundle}: expected a bundle that tag.py wrote, with its tokenizers and `task` in its metadata."
+        )
     loaded = time.perf_counter()
 
-    sentences = read_text(file, task)
+    if task == "conllu" and file.suffix != ".conllu":
+        sentences, predicted = tag_lines(predictor, read_lines(file))
+    else:
+        sentences = read_words(file, task)
+        predicted = tag(predictor, sentences)
     if not sentences:
         raise CorpusError(f"{file}: expected at least one word to tag. Found none.")
-    predicted = tag(predictor, features, sentences)
     tagged = time.perf_counter()
 
     last_row = None if rows is None else first_row - 1 + rows
@@ -99,24 +104,45 @@ def serve(bundle: Path, file: Path, first_row: int, rows: int | None, console: C
         console.print(f"right: {right:,} of {len(pairs):,}, {right / len(pairs):.4f}")
 
 
-def tag(predictor: Predictor, features: Features, sentences: Sequence[Sentence]) -> list[list[str]]:
-    """Labels sentences with the bundle.
+def tag_lines(predictor: Predictor, lines: Sequence[str]) -> tuple[list[Sentence], list[list[str]]]:
+    """Cuts plain text into words and labels them: the bundle does both.
 
     Args:
         predictor: The loaded bundle.
-        features: The vocabularies from its metadata.
+        lines: The text, a sentence a line.
+
+    Returns:
+        The sentences, those without a word left out, and a list of labels for each.
+    """
+    tagged: list[tuple[list[str], list[str]]] = [([], [])] * len(lines)
+    lengths = list(map(len, lines))
+    for batch in batches_by_length(lengths, np.argsort(lengths, kind="stable"), CHARACTERS_PER_BATCH):
+        answer = predictor.predict_text([lines[index] for index in batch])
+        for index, words, labels in zip(batch, answer["tokens"], answer["tags.labels"], strict=True):
+            tagged[index] = words, labels
+    sentences = [(Sentence(tuple(words)), labels) for words, labels in tagged if words]
+    return [sentence for sentence, _ in sentences], [labels for _, labels in sentences]
+
+
+def tag(predictor: Predictor, sentences: Sequence[Sentence]) -> list[list[str]]:
+    """Labels words that somebody else has told apart: the first piece of each says its label.
+
+    Args:
+        predictor: The loaded bundle.
         sentences: The sentences; labels are not looked at.
 
     Returns:
         One list of labels a sentence, in the order given.
     """
+    features = Features(**predictor.tokenizers, labels=predictor.labels["tags"])
+    encoded = [features.encode(sentence.words) for sentence in sentences]
     predicted: list[list[str]] = [[] for _ in sentences]
-    lengths = [len(sentence) for sentence in sentences]
-    for batch in batches_by_length(lengths, np.argsort(lengths, kind="stable"), WORDS_PER_BATCH):
-        words, characters = zip(*(features.encode(sentences[index].words) for index in batch), strict=True)
+    lengths = [len(one.words) for one in encoded]
+    for batch in batches_by_length(lengths, np.argsort(lengths, kind="stable"), PIECES_PER_BATCH):
+        words, characters, _ = zip(*(encoded[index] for index in batch), strict=True)
         tags = predictor.predict({"words": words, "characters": characters})["tags"]  # rows of their own lengths
         for index, row in zip(batch, tags, strict=True):
-            predicted[index] = features.decode(row)
+            predicted[index] = features.decode(row, encoded[index])
     return predicted
 
 

@@ -5,8 +5,8 @@
     python examples/tag.py --tag FILE                        shows FILE at the end rather than a held-out one
     python examples/tag.py --compare transformer             beside a tagger that reads by attention
 
-The steps stand in `run` and in `tagging/experiment.py`, one after the other; their parts are in `tagging/`, and the
-serving side in `serve_tags.py`.
+The bundle takes plain text: `Predictor("out/tagger").predict_text(["x = f(1)  # one"])`. The steps stand in `run` and
+in `tagging/experiment.py`, one after the other; their parts are in `tagging/`, and the serving side in `serve_tags.py`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from keras_seq.serving.text.tokenizer import SPECIAL_TOKENS
 from tagging.choices import MODELS, NUM_HEADS
 from tagging.corpus import Corpus, load_corpus
-from tagging.features import Features
 from tagging.sentence import CorpusError, Sentence
 from tagging.terminal import heading, print_models
 
@@ -104,19 +104,24 @@ def run(options: argparse.Namespace, console: Console) -> int:
     start = time.perf_counter()
     heading(console, "Read")
     corpus = load_corpus(options.data, options.limit)
-    features = Features.fit(corpus.train)
     console.print(
         f"{corpus.description}: {count_words(corpus.train):,} words to learn from, {count_words(corpus.held_out):,} "
-        f"held out, {len(features.words):,} known words, {len(features.labels)} labels"
+        "held out"
     )
 
     with console.status("loading Keras"), quiet_standard_error():
         # Only now, so that a mistake in the options or the data is told at once.
         from tagging.experiment import run_experiment, time_bundles, typical_batches
+        from tagging.vocabularies import features_of, learn_tokenizers
+
+        tokenizers = learn_tokenizers(corpus.train)
+        features = features_of(tokenizers, corpus.train)
+    known = features.words.vocabulary_size - len(SPECIAL_TOKENS)
+    console.print(f"{known:,} known words and marks, {len(features.labels)} labels")
 
     outcomes = []
     for name, bundle in bundles(options).items():
-        outcome = run_experiment(name, corpus, features, options, bundle, console)
+        outcome = run_experiment(name, corpus, features, tokenizers, options, bundle, console)
         if outcome is None:
             return 1
         outcomes.append(outcome)

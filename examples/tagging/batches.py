@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from tagging.features import UNKNOWN_ID, Features, batches_by_length, pad
+from tagging.features import Encoded, Features, batches_by_length, pad
 from tagging.sentence import Sentence
 
 
@@ -16,8 +16,8 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         features: The vocabularies.
-        sentences: Labelled sentences. Those longer than `max_length` are cut into several.
-        words_per_batch: How many words a batch holds, padding included.
+        sentences: Labelled sentences. Those of more pieces than `max_length` are cut into several.
+        words_per_batch: How many pieces of words a batch holds, padding included.
         max_length: The longest sequence.
         word_dropout: The share of known words shown to the model as unknown, drawn anew each time, so that it
             learns to rely on spelling and neighbours as it must with new words.
@@ -36,14 +36,16 @@ class Batches(keras.utils.PyDataset):
         super().__init__()
         self.words_per_batch = words_per_batch
         self.word_dropout = word_dropout
+        self.unknown_id = features.words.unknown_id
         self.random = np.random.default_rng(seed)
         self.examples = []
         for sentence in sentences:
-            words, characters = features.encode(sentence.words)
-            labels = features.encode_labels(sentence.labels)
-            for start in range(0, len(words), max_length):
-                piece = slice(start, start + max_length)
-                self.examples.append((words[piece], characters[piece], labels[piece]))
+            encoded = features.encode(sentence.words)
+            labels = features.encode_labels(sentence.labels, encoded)
+            shown = _ends_of_words(encoded, max_length // 2)
+            rows = encoded.words[shown], encoded.characters[shown], labels[shown]
+            for start in range(0, len(rows[0]), max_length):
+                self.examples.append(tuple(row[start : start + max_length] for row in rows))
         self.on_epoch_end()
 
     def on_epoch_end(self) -> None:
@@ -61,4 +63,14 @@ class Batches(keras.utils.PyDataset):
             pad(rows) for rows in zip(*(self.examples[example] for example in self.batches[index]), strict=True)
         )
         hidden = (words > 0) & (self.random.random(words.shape) < self.word_dropout)
-        return {"words": np.where(hidden, np.int32(UNKNOWN_ID), words), "characters": characters}, labels
+        return {"words": np.where(hidden, np.int32(self.unknown_id), words), "characters": characters}, labels
+
+
+def _ends_of_words(encoded: Encoded, most: int) -> np.ndarray:
+    """Which pieces to show: of a word of more than `most`, such as a long string, half of them at each end.
+
+    What is in between says little, and cut off from both ends it would be taken for anything.
+    """
+    counts = encoded.counts
+    places = np.arange(len(encoded.words)) - np.repeat(encoded.starts, counts)
+    return (places < most // 2) | (places >= np.repeat(counts, counts) - most // 2)

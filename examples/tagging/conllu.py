@@ -14,7 +14,6 @@ ID, FORM, UPOS = 0, 1, 3
 _WORD = re.compile(r"[1-9]\d*")
 # A range such as 2-3 repeats words that follow one by one; an empty node such as 1.1 stands for no word of the text.
 _RANGE_OR_EMPTY_NODE = re.compile(r"\d+-\d+|\d+\.\d+")
-_PLAIN_WORD = re.compile(r"\w+(?=n't\b)|n't\b|'(?:s|re|ve|ll|d|m)\b|\w+(?:[-.]\w+)*|\.{2,}|[^\w\s]")
 
 
 def read_conllu(path: str | Path) -> list[Sentence]:
@@ -94,25 +93,3 @@ def parse_conllu(lines: Iterable[str], name: str = "<lines>") -> Iterator[Senten
         labels.append(columns[UPOS])
     if words:
         yield Sentence(tuple(words), tuple(labels))
-
-
-def split_text(text: str) -> list[Sentence]:
-    """Cuts plain text into unlabelled sentences, one a line, roughly as the English treebanks split words.
-
-    Args:
-        text: The text.
-
-    Returns:
-        One sentence for each line that holds a word, with the positions of its words.
-
-    Example:
-        >>> split_text("They can't fish, it's closed.")[0].words
-        ('They', 'ca', "n't", 'fish', ',', 'it', "'s", 'closed', '.')
-    """
-    sentences = []
-    for row, line in enumerate(text.splitlines()):
-        matches = list(_PLAIN_WORD.finditer(line))
-        if matches:
-            words = tuple(match.group() for match in matches)
-            sentences.append(Sentence(words, positions=tuple((row, match.start()) for match in matches)))
-    return sentences

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from tagging.conllu import read_conllu, split_text
+from tagging.conllu import read_conllu
 from tagging.python_source import label_python, read_python, read_source, split_python
 from tagging.sentence import CorpusError, Sentence
 
@@ -19,7 +19,7 @@ class Corpus:
     """Sentences to learn from and sentences to be judged by.
 
     Args:
-        task: `python` or `conllu`; decides how a new text is cut into words.
+        task: `python` or `conllu`.
         description: What was read, for people.
         train: The sentences to learn from.
         held_out: The sentences to be judged by.
@@ -51,11 +51,11 @@ def load_corpus(data: Path | None = None, limit: int | None = None) -> Corpus:
     return _standard_library(limit) if data is None else _conllu_folder(data, limit)
 
 
-def read_text(path: Path, task: str) -> list[Sentence]:
-    """Reads a file to be tagged: with labels where it has them, else only cut into words.
+def read_words(path: Path, task: str) -> list[Sentence]:
+    """Reads a file whose words are told apart already: with labels where it has them.
 
     Args:
-        path: A `.conllu` file, or a program or text as the task has it.
+        path: A CoNLL-U file, or a program.
         task: `python` or `conllu`, as in `Corpus`.
 
     Returns:
@@ -66,12 +66,27 @@ def read_text(path: Path, task: str) -> list[Sentence]:
     """
     try:
         if task == "conllu":
-            return read_conllu(path) if path.suffix == ".conllu" else split_text(path.read_text(encoding="utf-8"))
+            return read_conllu(path)
         source = read_source(path)
         try:
             return label_python(source, str(path))
         except CorpusError:  # no whole program; its tokens may be fine all the same
             return split_python(source, str(path))
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read: {error}") from error
+
+
+def read_lines(path: Path) -> list[str]:
+    """Reads a text, a sentence a line.
+
+    Args:
+        path: The file, UTF-8.
+
+    Raises:
+        CorpusError: If the file cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path}: cannot be read: {error}") from error
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from keras_seq.cli.timing import measure as time_calls
 from keras_seq.export import ExportError, export_model
 from keras_seq.serving import Predictor
+from keras_seq.text import Tokenizer
 from tagging import latency
 from tagging.batches import Batches
 from tagging.corpus import Corpus
@@ -55,14 +56,21 @@ class Outcome:
 
 
 def run_experiment(
-    name: str, corpus: Corpus, features: Features, options: argparse.Namespace, bundle: Path, console: Console
+    name: str,
+    corpus: Corpus,
+    features: Features,
+    tokenizers: Mapping[str, Tokenizer],
+    options: argparse.Namespace,
+    bundle: Path,
+    console: Console,
 ) -> Outcome | None:
     """Takes one tagger the whole way.
 
     Args:
         name: What reads, a key of `tagging.model.READERS`.
         corpus: What to learn from and to be judged by.
-        features: Its vocabularies.
+        features: What it is given.
+        tokenizers: By input, what makes that of a text.
         options: The command line's options.
         bundle: Where to write.
         console: Where to print.
@@ -86,7 +94,7 @@ def run_experiment(
     print_labels(console, score_labels([sentence.labels for sentence in corpus.held_out], predicted))
 
     heading(console, f"Export and verify ({name})")
-    if not export(model, features, corpus.task, bundle, console):
+    if not export(model, tokenizers, features.labels, corpus.task, bundle, console):
         return None
 
     heading(console, f"Time ({name})")
@@ -96,12 +104,20 @@ def run_experiment(
     return Outcome(name, bundle, model.count_params(), seconds, groups)
 
 
-def export(model: keras.Model, features: Features, task: str, out: Path, console: Console) -> bool:
-    """Writes the bundle, verified; the vocabularies go along, so that serving needs nothing else.
+def export(
+    model: keras.Model,
+    tokenizers: Mapping[str, Tokenizer],
+    labels: Sequence[str],
+    task: str,
+    out: Path,
+    console: Console,
+) -> bool:
+    """Writes the bundle, verified; tokenizers and labels go along, so that serving needs nothing else.
 
     Args:
         model: The trained tagger.
-        features: Its vocabularies.
+        tokenizers: By input, what makes that of a text.
+        labels: What its answers mean.
         task: `python` or `conllu`.
         out: Where to write. The folder appears whole or, if anything goes wrong, not at all.
         console: Where to print.
@@ -109,10 +125,10 @@ def export(model: keras.Model, features: Features, task: str, out: Path, console
     Returns:
         Whether the bundle was written and computes what the model computes.
     """
-    metadata = {"task": task, "features": features.to_metadata()}
+    settings = {"tokenizer": tokenizers, "labels": labels, "metadata": {"task": task}}
     try:
         with console.status("exporting") as status:
-            report = export_model(model, out, metadata=metadata, overwrite=True, verify=True, progress=status.update)
+            report = export_model(model, out, **settings, overwrite=True, verify=True, progress=status.update)
     except ExportError as error:
         print(error, file=sys.stderr)
         return False

@@ -1,130 +1,101 @@
-"""Words to integers: the same code, pure Python and NumPy, for training and for serving."""
+"""Words to integers and back: the same code, pure Python and NumPy, for training and for serving."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from tagging.sentence import Sentence
+from keras_seq.serving.text import Tokenizer
 
-PADDING, UNKNOWN = "<padding>", "<unknown>"  # ids 0 and 1 of every vocabulary
-PADDING_ID, UNKNOWN_ID = 0, 1
 
-_DIGIT = re.compile(r"\d")
+class Encoded(NamedTuple):
+    """One sentence as the model sees it.
+
+    A plain text is cut where its tokenizers cut it, and so is every word of a corpus: `isn't` is three pieces, a
+    string of a program as many as it has words and marks. What the model learns is then what it will be given.
+
+    Args:
+        words: The ids of the pieces, int32 `(time,)`.
+        characters: Those of their characters, int32 `(time, width)`.
+        starts: Where each word of the corpus begins among the pieces, `(words,)`.
+    """
+
+    words: np.ndarray
+    characters: np.ndarray
+    starts: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """How many pieces each word is, `(words,)`."""
+        return np.diff(self.starts, append=len(self.words))
 
 
 @dataclass(frozen=True)
 class Features:
-    """The vocabularies of a tagger. Saved as JSON in the bundle, they are all that serving needs beside the graph.
+    """What a tagger is given of a sentence, and what its answers mean.
 
-    A word is seen twice: as itself, in lower case and with its digits as zeros, and by its spelling, the characters
-    of its beginning and of its end as they are written. The second tells something about words never met.
+    A piece of a word is seen twice: as itself, in lower case and with its digits as zeros, and by its spelling, the
+    characters of its beginning and of its end as they are written. The second tells something about words never met.
 
     Args:
-        words: The known words; a word's id is its index.
-        characters: The known characters, likewise.
+        words: The tokenizer of the pieces.
+        characters: The one that gives their characters.
         labels: The labels; a label's id is its index.
-        affix: How many characters are seen of the beginning, and how many of the end.
-
-    Example:
-        >>> features = Features.fit([Sentence(("Go", "go"), ("VERB", "NOUN"))], affix=3)
-        >>> words, characters = features.encode(("GO", "gone"))
-        >>> words.tolist(), characters.shape
-        ([2, 1], (2, 6))
     """
 
-    words: list[str]
-    characters: list[str]
-    labels: list[str]
-    affix: int = 8
+    words: Tokenizer
+    characters: Tokenizer
+    labels: Sequence[str]
+    _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False, compare=False)
 
-    @classmethod
-    def fit(cls, sentences: Sequence[Sentence], min_count: int = 2, affix: int = 8) -> Features:
-        """Collects the vocabularies of labelled sentences.
-
-        Args:
-            sentences: The training sentences.
-            min_count: How often a word must occur to be known. Rarer words teach the model about unknown ones.
-            affix: How many characters to see of a word's beginning and of its end.
-
-        Returns:
-            The features, in an order that depends on the sentences alone.
-        """
-        words = Counter(_normalise(word) for sentence in sentences for word in sentence.words)
-        characters = Counter(character for sentence in sentences for word in sentence.words for character in word)
-        labels = {label for sentence in sentences for label in sentence.labels}
-        return cls(
-            words=[PADDING, UNKNOWN, *(word for word, count in words.most_common() if count >= min_count)],
-            characters=[PADDING, UNKNOWN, *sorted(characters)],
-            labels=sorted(labels),
-            affix=affix,
-        )
-
-    def encode(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, words: Sequence[str]) -> Encoded:
         """Looks up the ids of one sentence.
 
         Args:
-            words: The words, as written.
-
-        Returns:
-            The ids of the words, int32 `(time,)`, and those of their characters, int32 `(time, 2 * affix)`.
+            words: Its words, as written.
         """
-        ids = np.array([self._word_ids.get(_normalise(word), UNKNOWN_ID) for word in words], np.int32)
-        return ids, np.array([self._spelling(word) for word in words], np.int32).reshape(-1, 2 * self.affix)
+        pieces = [self._pieces(word) for word in words]
+        counts = [len(ids) for ids, _ in pieces]
+        ids, characters = (np.concatenate(rows) for rows in zip(*pieces, strict=True))
+        return Encoded(ids, characters, np.cumsum([0, *counts[:-1]]))
 
-    def encode_labels(self, labels: Sequence[str]) -> np.ndarray:
-        """Looks up the ids of labels; -1 stands for one that training never met.
+    def encode_labels(self, labels: Sequence[str], encoded: Encoded) -> np.ndarray:
+        """Looks up the ids of labels: each piece has that of its word. -1 stands for one that training never met.
 
         Args:
             labels: The labels of one sentence.
+            encoded: What `encode` made of its words.
 
         Returns:
             Their ids, int32 `(time,)`.
         """
-        return np.array([self._label_ids.get(label, -1) for label in labels], np.int32)
+        ids = {label: index for index, label in enumerate(self.labels)}
+        return np.repeat(np.array([ids.get(label, -1) for label in labels], np.int32), encoded.counts)
 
-    def decode(self, probabilities: np.ndarray) -> list[str]:
-        """Names the most probable label of each word.
+    def decode(self, probabilities: np.ndarray, encoded: Encoded) -> list[str]:
+        """Names the most probable label of each word, which is that of its first piece.
 
         Args:
             probabilities: `(time, labels)`.
+            encoded: What `encode` made of the words.
 
         Returns:
             One label a word.
         """
-        return [self.labels[index] for index in np.argmax(probabilities, axis=-1)]
+        return [self.labels[index] for index in np.argmax(probabilities[encoded.starts], axis=-1)]
 
-    def to_metadata(self) -> dict:
-        """Gives the vocabularies as plain lists, ready for JSON; `Features(**metadata)` makes them features again."""
-        return asdict(self)
-
-    @cached_property
-    def _word_ids(self) -> dict[str, int]:
-        # Without the first two: a text may well hold the word "<padding>".
-        return {word: index for index, word in enumerate(self.words) if index > UNKNOWN_ID}
-
-    @cached_property
-    def _character_ids(self) -> dict[str, int]:
-        return {character: index for index, character in enumerate(self.characters)}
-
-    @cached_property
-    def _label_ids(self) -> dict[str, int]:
-        return {label: index for index, label in enumerate(self.labels)}
-
-    def _spelling(self, word: str) -> list[int]:
-        ids = [self._character_ids.get(character, UNKNOWN_ID) for character in word[: self.affix]]
-        ends = [self._character_ids.get(character, UNKNOWN_ID) for character in word[-self.affix :]]
-        padding = [PADDING_ID] * (self.affix - len(ids))
-        return ids + padding + padding + ends
-
-
-def _normalise(word: str) -> str:
-    return _DIGIT.sub("0", word.lower())
+    def _pieces(self, word: str) -> tuple[np.ndarray, np.ndarray]:
+        """The ids of a word's pieces and of their characters; a word without any, such as a blank, is one unknown."""
+        if word not in self._known:
+            ids, characters = self.words.encode(word), self.characters.encode(word)
+            if not len(ids):
+                ids = np.full(1, self.words.unknown_id, np.int32)
+                characters = np.full((1, *self.characters.step_shape), self.characters.unknown_id, np.int32)
+            self._known[word] = ids, characters
+        return self._known[word]
 
 
 def pad(rows: Sequence[np.ndarray]) -> np.ndarray:
@@ -146,24 +117,24 @@ def pad(rows: Sequence[np.ndarray]) -> np.ndarray:
     return batch
 
 
-def batches_by_length(lengths: Sequence[int], order: Sequence[int], words_per_batch: int) -> list[list[int]]:
-    """Groups rows into batches of about equally many words: many short rows or a few long ones.
+def batches_by_length(lengths: Sequence[int], order: Sequence[int], size: int) -> list[list[int]]:
+    """Groups rows into batches of about equal size: many short rows or a few long ones.
 
     Args:
         lengths: The length of each row.
         order: The rows' indices, shortest row first, so that little of a batch is padding.
-        words_per_batch: How many words a batch may hold, padding included; a longer row is a batch by itself.
+        size: How many steps a batch may hold, padding included; a longer row is a batch by itself.
 
     Returns:
         The indices of each batch's rows.
 
     Example:
-        >>> batches_by_length([1, 9, 1, 2], [0, 2, 3, 1], words_per_batch=4)
+        >>> batches_by_length([1, 9, 1, 2], [0, 2, 3, 1], size=4)
         [[0, 2], [3], [1]]
     """
     batches: list[list[int]] = []
     for index in order:
-        if batches and (len(batches[-1]) + 1) * lengths[index] <= words_per_batch:
+        if batches and (len(batches[-1]) + 1) * lengths[index] <= size:
             batches[-1].append(index)
         else:
             batches.append([index])

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from keras_seq.cli.timing import measure as time_calls
 from keras_seq.serving import Predictor
-from tagging.features import Features, pad
+from tagging.features import Features
 from tagging.sentence import Sentence
 
 Inputs = dict[str, np.ndarray]
@@ -80,10 +80,16 @@ def export_with_keras(model: keras.Model) -> onnxruntime.InferenceSession:
     Returns:
         The session.
     """
+    logger = tf.get_logger()
+    level = logger.level
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras asks NumPy for a name that NumPy warns about
+        logger.setLevel("ERROR")  # TensorFlow tries to write down the tables of all tokenizers, which nobody asked for
         path = str(Path(folder) / "keras.onnx")
-        model.export(path, format="onnx", verbose=False)
+        try:
+            model.export(path, format="onnx", verbose=False)
+        finally:
+            logger.setLevel(level)
         return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
@@ -91,15 +97,17 @@ def typical_batch(features: Features, sentences: Sequence[Sentence], batch_size:
     """Makes a batch of real words for timing, every row full.
 
     Args:
-        features: The vocabularies.
+        features: What the model is given.
         sentences: Where to take the words from.
         batch_size: The number of rows.
-        length: The words in each.
+        length: The pieces of words in each.
 
     Returns:
         The model's inputs.
     """
     words = itertools.cycle(word for sentence in sentences for word in sentence.words)
-    rows = [list(itertools.islice(words, length)) for _ in range(batch_size)]
-    ids, characters = zip(*(features.encode(row) for row in rows), strict=True)
-    return {"words": pad(ids), "characters": pad(characters)}
+    encoded = features.encode(list(itertools.islice(words, batch_size * length)))  # at least as many pieces
+    inputs = {"words": encoded.words, "characters": encoded.characters}
+    return {
+        name: ids[: batch_size * length].reshape(batch_size, length, *ids.shape[1:]) for name, ids in inputs.items()
+    }

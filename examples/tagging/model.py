@@ -28,23 +28,23 @@ def build_tagger(features: Features, units: int = 128, dropout: float = 0.3, rea
     """Builds the tagger.
 
     Args:
-        features: The vocabularies, for the sizes of the inputs and of the output.
+        features: What it is given, for the sizes of the inputs and of the output.
         units: The units of each direction, or the width of the transformer.
         dropout: The share of features dropped before and after the reader while training.
         reader: What reads words in their context, a key of `READERS`.
 
     Returns:
-        A model from `words`, int32 `(batch, time)`, and `characters`, int32 `(batch, time, 2 * affix)`, to `tags`,
+        A model from `words`, int32 `(batch, time)`, and `characters`, int32 `(batch, time, width)`, to `tags`,
         the probabilities `(batch, time, labels)`. Word 0 is padding: it changes no other word's answer.
     """
-    width = 2 * features.affix
+    (width,) = features.characters.step_shape
     words = keras.Input((None,), dtype="int32", name="words")
     characters = keras.Input((None, width), dtype="int32", name="characters")
 
-    embedding = keras.layers.Embedding(len(features.words), 64, mask_zero=True, name="word_vectors")
+    embedding = keras.layers.Embedding(features.words.vocabulary_size, 64, mask_zero=True, name="word_vectors")
     meaning = embedding(words)  # (batch, time, 64)
 
-    letters = keras.layers.Embedding(len(features.characters), 16, name="letters")(characters)
+    letters = keras.layers.Embedding(features.characters.vocabulary_size, 16, name="letters")(characters)
     letters = keras.layers.Reshape((-1, width * 16), name="side_by_side")(letters)  # (batch, time, width * 16)
     spelling = keras.layers.Dense(64, activation="relu", name="spelling")(letters)  # (batch, time, 64)
 

@@ -55,7 +55,7 @@ def read_python(path: str | Path) -> list[Sentence]:
         path: The file.
 
     Returns:
-        One sentence a logical line; a comment on its own line is a sentence too.
+        One sentence a logical line. A comment that does not end one is a sentence by itself.
 
     Raises:
         CorpusError: If the file is no valid Python of the running version.
@@ -137,19 +137,22 @@ def label_python(source: str, name: str = "<source>") -> list[Sentence]:
 
 def _logical_lines(source: str, name: str) -> Iterator[list[tokenize.TokenInfo]]:
     line: list[tokenize.TokenInfo] = []
+    comment: list[tokenize.TokenInfo] = []  # the last token, if it was one
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
             kind = tokenize.tok_name[token.type]
-            if kind == "NAME" or kind in _LABELS:
-                line.append(token)
-            alone = kind == "COMMENT" and not token.line[: token.start[1]].strip() and len(line) == 1
-            if line and (kind == "NEWLINE" or alone):
-                yield line
+            if kind == "NEWLINE" and (line or comment):
+                yield [*line, *comment]
                 line = []
+            elif comment:  # in the middle of a line, where nobody could tell which words still belong to it
+                yield comment
+            comment = [token] if kind == "COMMENT" else []
+            if kind == "NAME" or (kind in _LABELS and not comment):
+                line.append(token)
     except (tokenize.TokenError, SyntaxError) as error:
         raise CorpusError(f"{name}: cannot be cut into Python tokens: {error}") from error
-    if line:
-        yield line
+    if line or comment:
+        yield [*line, *comment]
 
 
 def _position(token: tokenize.TokenInfo) -> Position:

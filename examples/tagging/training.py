@@ -69,17 +69,18 @@ def tag(model: keras.Model, features: Features, sentences: Sequence[Sentence]) -
 
     Args:
         model: The tagger.
-        features: Its vocabularies.
+        features: What it is given.
         sentences: The sentences; labels are not looked at.
 
     Returns:
         One list of labels a sentence, in the order given.
     """
     predicted: list[list[str]] = [[] for _ in sentences]
-    lengths = [len(sentence) for sentence in sentences]
+    encoded = [features.encode(sentence.words) for sentence in sentences]
+    lengths = [len(one.words) for one in encoded]
     for batch in batches_by_length(lengths, np.argsort(lengths, kind="stable"), WORDS_PER_BATCH):
-        words, characters = zip(*(features.encode(sentences[index].words) for index in batch), strict=True)
+        words, characters, _ = zip(*(encoded[index] for index in batch), strict=True)
         tags = np.asarray(model.predict_on_batch({"words": pad(words), "characters": pad(characters)}))
         for index, row in zip(batch, tags, strict=True):
-            predicted[index] = features.decode(row[: lengths[index]])
+            predicted[index] = features.decode(row, encoded[index])
     return predicted

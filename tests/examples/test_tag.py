@@ -13,7 +13,9 @@ import pytest
 import tag
 from rich.console import Console
 
+from keras_seq.serving import Predictor
 from tagging.choices import MODELS
+from tagging.conllu import read_conllu
 
 EXAMPLES = Path(tag.__file__).parent
 pytestmark = pytest.mark.backend("tensorflow")  # exporting is TensorFlow's
@@ -79,8 +81,9 @@ def test_the_bundle_has_native_nodes_and_everything_that_serving_needs(demo):
     assert manifest["graphs"]["model"]["operators"]["LSTM"] == 1
     assert "Loop" not in manifest["graphs"]["model"]["operators"]
     assert [entry["pad_value"] for entry in manifest["graphs"]["model"]["inputs"]] == [0, 0]
-    assert manifest["metadata"]["task"] == "conllu"
-    assert manifest["metadata"]["features"]["labels"] == ["DET", "NOUN", "PART", "PROPN", "VERB"]
+    assert manifest["metadata"] == {"task": "conllu"}
+    assert manifest["labels"] == {"tags": ["DET", "NOUN", "PART", "PROPN", "VERB"]}
+    assert set(manifest["tokenizers"]) == {"words", "characters"}
     assert all(row["passed"] for row in manifest["parity"])
 
 
@@ -100,25 +103,32 @@ def test_serving_loads_neither_keras_nor_tensorflow(demo, treebank):
 
 def test_serving_tags_plain_text(demo, tmp_path):
     text = tmp_path / "text.txt"
-    text.write_text("the run\nto run the walk\n")
+    text.write_text("the run\n\nto run the walk\n")
     result = serve(demo[2], text)
     assert "the/DET  run/NOUN" in result.stdout
     assert "to/PART  run/VERB  the/DET  walk/NOUN" in result.stdout
 
 
-def test_serving_answers_as_keras_does_whatever_else_is_in_the_batch(demo, treebank):
-    import serve_tags
+def test_the_bundle_alone_tags_plain_text(demo):
+    with Predictor(demo[2]) as predictor:
+        answer = predictor.predict_text(["Ann to run, the RUN!", ""])
+        alone = predictor.predict_text(["Ann to run, the RUN!"])
+    assert answer["tokens"] == [["Ann", "to", "run", ",", "the", "RUN", "!"], []]
+    labels = dict(zip(answer["tokens"][0], answer["tags.labels"][0], strict=True))
+    assert (labels["Ann"], labels["to"], labels["run"], labels["the"]) == ("PROPN", "PART", "VERB", "DET")
+    assert answer["tags.labels"] == [*alone["tags.labels"], []]
 
-    from keras_seq.serving import Predictor
-    from tagging.conllu import read_conllu
-    from tagging.features import Features
+
+def test_serving_answers_the_same_whatever_else_is_in_the_batch_and_whoever_cut_the_words(demo, treebank):
+    import serve_tags
 
     sentences = read_conllu(treebank / "toy-dev.conllu")
     with Predictor(demo[2]) as predictor:
-        features = Features(**predictor.metadata["features"])
-        together = serve_tags.tag(predictor, features, sentences)
-        alone = [serve_tags.tag(predictor, features, [sentence])[0] for sentence in sentences]
-    assert together == alone
+        together = serve_tags.tag(predictor, sentences)
+        alone = [serve_tags.tag(predictor, [sentence])[0] for sentence in sentences]
+        lines = serve_tags.tag_lines(predictor, [" ".join(sentence.words) for sentence in sentences])
+    assert together == alone == lines[1]
+    assert [sentence.words for sentence in lines[0]] == [sentence.words for sentence in sentences]
 
 
 @pytest.mark.parametrize(

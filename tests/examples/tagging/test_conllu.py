@@ -1,6 +1,6 @@
 import pytest
 
-from tagging.conllu import parse_conllu, read_conllu, split_text
+from tagging.conllu import parse_conllu, read_conllu
 from tagging.sentence import CorpusError
 
 
@@ -59,22 +59,3 @@ def test_a_file_that_is_not_utf8_is_refused_by_name(tmp_path):
     path.write_bytes(line("1", "caf\xe9").encode("latin-1"))
     with pytest.raises(CorpusError, match=r"latin\.conllu: a CoNLL-U file must be UTF-8"):
         read_conllu(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("I can't.", ["I", "ca", "n't", "."]),
-        ("It's Ann's, they've said", ["It", "'s", "Ann", "'s", ",", "they", "'ve", "said"]),
-        ("well-known U.S. firms...", ["well-known", "U.S", ".", "firms", "..."]),
-        ("(a) $5", ["(", "a", ")", "$", "5"]),
-    ],
-)
-def test_plain_text_is_cut_as_the_treebanks_do(text, words):
-    assert list(split_text(text)[0].words) == words
-
-
-def test_plain_text_keeps_where_its_words_stand():
-    first, second = split_text("a  bc\n\n d")
-    assert first.positions == ((0, 0), (0, 3))
-    assert second.positions == ((2, 1),)

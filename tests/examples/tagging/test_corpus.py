@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tagging.corpus import load_corpus, read_text
+from tagging.corpus import load_corpus, read_lines, read_words
 from tagging.scores import MostFrequentLabel, score_groups
 from tagging.sentence import CorpusError
 
@@ -46,28 +46,36 @@ def test_a_file_without_words_is_refused(tmp_path):
 def test_a_piece_of_python_is_read_without_labels_and_a_program_with_them(tmp_path):
     path = tmp_path / "piece.py"
     path.write_text("x = 1\n")
-    assert read_text(path, "python")[0].labels == ("variable", "operator", "number")
+    assert read_words(path, "python")[0].labels == ("variable", "operator", "number")
     path.write_text("return x\n    y z\n", encoding="utf-8")
-    assert read_text(path, "python")[0].labels is None
+    assert read_words(path, "python")[0].labels is None
 
 
 def test_python_is_read_in_the_encoding_it_declares(tmp_path):
     path = tmp_path / "latin.py"
     path.write_bytes(b"# coding: latin-1\nx = '\xe9'\n")
-    assert read_text(path, "python")[1].words[-1] == "'é'"
+    assert read_words(path, "python")[1].words[-1] == "'é'"
 
 
-def test_text_and_treebanks_are_told_apart_by_their_suffix(tmp_path):
+def test_a_treebank_is_read_with_its_labels(tmp_path):
     (tmp_path / "a.conllu").write_text(WORD)
-    (tmp_path / "a.txt").write_text("Cats sleep.")
-    assert read_text(tmp_path / "a.conllu", "conllu")[0].labels == ("NOUN",)
-    assert read_text(tmp_path / "a.txt", "conllu")[0].labels is None
+    assert read_words(tmp_path / "a.conllu", "conllu")[0].labels == ("NOUN",)
 
 
-@pytest.mark.parametrize("task", ["python", "conllu"])
-def test_a_missing_file_is_refused_by_name(tmp_path, task):
+def test_a_text_is_read_line_by_line(tmp_path):
+    (tmp_path / "a.txt").write_text("Cats sleep.\n\nDös'.", encoding="utf-8")
+    assert read_lines(tmp_path / "a.txt") == ["Cats sleep.", "", "Dös'."]
+    (tmp_path / "a.txt").write_bytes(b"D\xf6s")
+    with pytest.raises(CorpusError, match=r"a\.txt: cannot be read: .*0xf6"):
+        read_lines(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize(
+    "read", [read_lines, lambda path: read_words(path, "python"), lambda path: read_words(path, "conllu")]
+)
+def test_a_missing_file_is_refused_by_name(tmp_path, read):
     with pytest.raises(CorpusError, match=r"missing\.txt: cannot be read"):
-        read_text(tmp_path / "missing.txt", task)
+        read(tmp_path / "missing.txt")
 
 
 def test_the_english_web_treebank_is_read_whole():

@@ -2,13 +2,19 @@ import keras
 import numpy as np
 import pytest
 
+from keras_seq.serving.text import WordCharacterTokenizer, WordTokenizer
 from tagging.choices import MODELS
 from tagging.features import Features, pad
 from tagging.model import READERS, build_tagger
 from tagging.sentence import Sentence
+from tagging.vocabularies import features_of, learn_tokenizers
 
 LABELS = 5
-FEATURES = Features([f"w{i}" for i in range(31)], [f"c{i}" for i in range(23)], list("ABCDE"), affix=3)
+FEATURES = Features(
+    WordTokenizer(vocabulary=tuple(f"w{i}" for i in range(31))),
+    WordCharacterTokenizer(vocabulary=tuple(f"c{i}" for i in range(23)), num_first=3, num_last=3),
+    list("ABCDE"),
+)
 
 
 @pytest.fixture(scope="module", params=sorted(READERS))
@@ -85,6 +91,6 @@ def test_loss_and_accuracy_leave_padding_out(model):
 
 def test_sizes_follow_the_vocabularies(model):
     sentences = [Sentence(("a", "b"), ("X", "Y"))]
-    other = build_tagger(Features.fit(sentences, min_count=1), units=3)
+    other = build_tagger(features_of(learn_tokenizers(sentences, min_count=1), sentences), units=3)
     assert other.output_shape == (None, None, 2)
     assert model.output_names == ["tags"]

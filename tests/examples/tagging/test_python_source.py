@@ -94,8 +94,15 @@ def test_columns_are_characters_even_after_characters_of_several_bytes():
 
 
 def test_a_logical_line_is_one_sentence_over_several_rows():
-    sentences = label_python("f(a,  # why\n  b)\n# done\ng")
-    assert [sentence.words for sentence in sentences] == [("f", "(", "a", ",", "# why", "b", ")"), ("# done",), ("g",)]
+    sentences = label_python("f(a,\n  b)\n# done\ng")
+    assert [sentence.words for sentence in sentences] == [("f", "(", "a", ",", "b", ")"), ("# done",), ("g",)]
+
+
+def test_a_comment_in_the_middle_of_a_line_is_a_sentence_by_itself():
+    sentences = label_python("# one\nf(a,  # two\n  # three\n  b)  # four\n# five")
+    words = [("# one",), ("# two",), ("# three",), ("f", "(", "a", ",", "b", ")", "# four"), ("# five",)]
+    assert [sentence.words for sentence in sentences] == words
+    assert [sentence.positions[-1] for sentence in sentences] == [(0, 0), (1, 6), (2, 2), (3, 6), (4, 0)]
 
 
 def test_labelled_and_unlabelled_reading_give_the_same_tokens():
