@@ -38,8 +38,8 @@ const prose = (text) => text.split("`").map((part, i) => (i % 2 ? make("code", {
 function property(name, schema, required, depth) {
   const type = `${typeOf(schema)}${required ? "" : ", may be left out"}`;
   const about = schema.description ?? resolved(schema).description;
-  const words = [make("code", {}, name), " ", make("span", { class: "type" }, type), ...prose(about ? `: ${about}` : "")];
-  return make("li", {}, ...words, properties(schema, depth + 1));
+  const words = [make("code", {}, name), " ", make("span", { class: "type" }, type)];
+  return make("li", {}, ...words, ...prose(about ? `: ${about}` : ""), properties(schema, depth + 1));
 }
 
 function parameters(list) {

@@ -6,6 +6,7 @@ const GOLDEN_ANGLE = 137.508; // neighbours in the list of labels get colours th
 const FIRST_HUE = 25;
 const UNSURE = 0.5;
 const NOTHING = "O"; // in the BIO notation
+const MOST_INDENT = 24;
 
 // B-PER and I-PER are of one colour.
 const kind = (label) => label.replace(/^[BIESLU]-/, "");
@@ -14,6 +15,30 @@ function colours(labels) {
   const kinds = [...new Set(labels.map(kind))];
   const hue = (label) => (FIRST_HUE + kinds.indexOf(kind(label)) * GOLDEN_ANGLE) % 360;
   return (label) => (label === NOTHING ? {} : { "--hue": hue(label).toFixed(1) });
+}
+
+// What stands before each token in the text: nothing where a token is none of the text's, such as <start>.
+function gaps(text, tokens) {
+  let end = 0;
+  return tokens.map((token) => {
+    const start = text.indexOf(token.text, end);
+    if (start < 0) return "";
+    const gap = text.slice(end, start);
+    end = start + token.text.length;
+    return gap;
+  });
+}
+
+// The tokens in the lines of the text, indented as there.
+function inLines(text, tokens, colour) {
+  const before = gaps(text, tokens);
+  return tokens.flatMap((one, i) => {
+    const [, ...lines] = before[i].split("\n");
+    const item = token(one, colour);
+    if (!lines.length) return [item];
+    item.style.setProperty("--indent", Math.min(lines.at(-1).replaceAll("\t", "    ").length, MOST_INDENT));
+    return i === 0 ? [item] : [make("li", { class: "break", "aria-hidden": "true" }), item];
+  });
 }
 
 function token({ text, label, probability }, colour) {
@@ -79,7 +104,7 @@ function article({ text, tokens }, colour) {
     const why = text.trim() ? "The tokenizer finds nothing in this text." : "An empty text has no tokens.";
     return make("article", {}, make("p", { class: "notice" }, why));
   }
-  const items = tokens.map((one) => token(one, colour));
+  const items = inLines(text, tokens, colour);
   const list = make("ol", { class: "tokens", "aria-label": "Tokens and their labels" }, ...items);
   return make("article", {}, list, table(tokens));
 }

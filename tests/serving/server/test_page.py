@@ -91,6 +91,15 @@ def test_tokens_are_shown_with_their_labels(visit):
     expect(page.locator(".as-table tbody tr").first).to_have_text(re.compile(f"^The{labels[0]}[0-9.]+ %$"))
 
 
+def test_tokens_stand_in_the_lines_of_the_text(visit):
+    page = visit.run("tagger", "tag", "the dog\n\n  barks !\n\tit rains")
+    boxes = [token.bounding_box() for token in page.locator(".token").all()]
+    assert len({box["y"] for box in boxes}) == 3
+    lines = [[box["x"] for box in boxes[i : i + 2]] for i in (0, 2, 4)]
+    assert lines[0][0] < lines[1][0] < lines[2][0]
+    assert all(first < second for first, second in lines)
+
+
 def test_classes_are_shown_as_bars(visit):
     page = visit.run("tagger", "classify", "it rains")
     expect(page.locator(".classes tr")).to_have_count(3)
