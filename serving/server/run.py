@@ -113,6 +113,7 @@ class _Server(uvicorn.Server):
         config = uvicorn.Config(
             app,
             http=http_protocol(settings),
+            ws="websockets-sansio",  # what newer versions take by default, and older ones beside one that is given up
             ws_max_size=max(settings.max_body_bytes, settings.max_snapshot_bytes),
             ws_per_message_deflate=False,  # numbers hardly shrink, and what a small frame unpacks to has no bound
             lifespan="on",
