@@ -11,7 +11,7 @@ import pytest
 from keras_seq.serving import GraphSpec, InputError, ServingError, StateSpec, Stream
 from keras_seq.serving.session import Session
 from keras_seq.serving.stream_step import StreamStep
-from tests.serving.toy_cache import CONTEXT, FEATURES, SIGNAL, attended, write_cache
+from tests.serving.toy_cache import CONTEXT, FEATURES, KEYS, SIGNAL, attended, write_cache
 
 ATOL = 1e-6
 
@@ -129,6 +129,17 @@ def test_a_position_alone_keeps_streams_apart(name, size, alike):
     inputs, states = {"signal": np.zeros((1, 2, FEATURES), "float32")}, {name: np.zeros((1, size), "float32")}
     keys = [StreamStep.of(spec, inputs, states, steps=2, steps_before=before).key for before in (3, 5)]
     assert (keys[0] == keys[1]) is alike
+
+
+def test_the_past_alone_keeps_streams_apart():
+    spec = GraphSpec("step.onnx", [SIGNAL], [CONTEXT], [KEYS])  # as with rotary positions, which are counted from it
+    inputs = {"signal": np.zeros((1, 2, FEATURES), "float32")}
+
+    def key(past):
+        states = {KEYS.name: np.zeros((1, past, FEATURES), "float32")}
+        return StreamStep.of(spec, inputs, states, steps=2, steps_before=past).key
+
+    assert key(3) == key(3) != key(5)
 
 
 def test_a_refused_chunk_leaves_everybody_as_they_were(stream, draw):

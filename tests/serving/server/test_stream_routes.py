@@ -50,7 +50,7 @@ def gate(monkeypatch):
 
     def waiting(self, feeds):
         event.rows.append(next(iter(feeds.values())).shape[0])
-        event.wait(20)
+        event.wait(60)
         return run(self, feeds)
 
     monkeypatch.setattr(Session, "run", waiting)
