@@ -47,10 +47,13 @@ def test_the_page_on_word_embeddings_runs(run_page, tmp_path):
 
 
 def test_the_page_on_text_runs(run_page, tmp_path):
-    names = run_page("text.md", 5)
+    names = run_page("text.md", 7)
     assert names["tokens"][0].tolist() == ["The", "CAT", "sat", "<end>"]
     assert (names["tags"] == names["same"]).all()
     assert (tmp_path / "tokenizer.json").is_file()
+    assert names["spelling"](names["lines"]).shape == (3, 8, 5)
+    assert names["answer"]["tokens"] == [["The", "dog", "barks", "."]]
+    assert len(names["answer"]["tags.labels"][0]) == 4
 
 
 def test_the_page_on_language_models_runs(run_page):

@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,9 @@ def test_a_text_is_read_line_by_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "read", [read_lines, lambda path: read_words(path, "python"), lambda path: read_words(path, "conllu")]
+    "read",
+    [read_lines, functools.partial(read_words, task="python"), functools.partial(read_words, task="conllu")],
+    ids=["text", "python", "conllu"],
 )
 def test_a_missing_file_is_refused_by_name(tmp_path, read):
     with pytest.raises(CorpusError, match=r"missing\.txt: cannot be read"):
