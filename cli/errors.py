@@ -14,6 +14,8 @@ _OPTIONS = {
     r"`?streaming=True`?": "--streaming",
     r"Export it with streaming=False": "Leave --streaming out",
     r"portable=True": "--portable",
+    r"with triton=True `formats` needs 'onnx'": "with --triton, --formats needs onnx",
+    r"export with triton=False": "leave --triton out",
     r"Export with portable=False": "Leave --portable out",
     r"`min_onnxruntime`": "--min-onnxruntime",
     r"min_onnxruntime=": "--min-onnxruntime ",

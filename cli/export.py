@@ -60,6 +60,9 @@ def export(
         bool,
         typer.Option("--portable", help="Keep to standard ONNX operators, for runtimes other than ONNX Runtime."),
     ] = False,
+    triton: Annotated[
+        bool, typer.Option("--triton", help="Write a model repository for NVIDIA Triton too, under OUT/triton.")
+    ] = False,
     min_onnxruntime: Annotated[
         str, typer.Option(metavar="VERSION", help="The oldest ONNX Runtime that must load the graphs.")
     ] = "1.17",
@@ -101,6 +104,7 @@ def export(
                 overwrite=overwrite,
                 allow_loop=allow_loop,
                 portable=portable,
+                triton=triton,
                 min_onnxruntime=min_onnxruntime,
                 metadata=kept,
                 tokenizer=tokenizers,

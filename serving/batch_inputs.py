@@ -1,5 +1,6 @@
 """The inputs of a batch job: files of texts or arrays in a folder, planned in parts and read part by part."""
 
+import functools
 import json
 import zipfile
 from collections.abc import Iterator
@@ -144,13 +145,22 @@ def read_rows(folder: Path, part: BatchPart) -> dict[str, Any]:
         InputError: The file is damaged.
         ServingError: The file was changed since the plan was made, or cannot be read.
     """
+    path = folder / part.source
     try:
-        data = (folder / part.source).read_bytes()
+        state = path.stat()
+        whole, arrays = _load(path, part.source, state.st_mtime_ns, state.st_size)
     except OSError as error:
         raise ServingError(f"{part.source} cannot be read: {error.strerror}.") from error
     rows = slice(part.first_row, part.first_row + part.num_rows)
-    _check_unchanged(part, digest_of(digest_of(data).encode(), f"{part.first_row}+{part.num_rows}".encode()))
-    return {name: value[rows] for name, value in _read_arrays(data, part.source).items()}
+    _check_unchanged(part, digest_of(whole.encode(), f"{part.first_row}+{part.num_rows}".encode()))
+    return {name: value[rows] for name, value in arrays.items()}
+
+
+@functools.lru_cache(maxsize=1)  # the next part is most likely of the same file
+def _load(path: Path, name: str, changed_ns: int, size: int) -> tuple[str, dict[str, Any]]:
+    """A file of arrays and its digest; read once as long as nobody changes it."""
+    data = path.read_bytes()
+    return digest_of(data), _read_arrays(data, name)
 
 
 def _check_unchanged(part: BatchPart, digest: str):

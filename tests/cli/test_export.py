@@ -51,6 +51,19 @@ def test_progress_goes_to_stderr_and_tables_to_stdout(keras_seq_command, model_p
     assert done.out.startswith(f"tagger: bundle {tmp_path / 'out'}\n")
 
 
+def test_triton_gets_a_model_repository(keras_seq_command, model_path, tmp_path):
+    done = keras_seq_command("export", model_path, tmp_path / "out", "--formats", "onnx", "--triton", "--json")
+    assert done.code == 0, done.err
+    assert set(json.loads(done.out)["files"]) == {
+        "model.onnx",
+        "triton/tagger/config.pbtxt",
+        "triton/tagger/1/model.onnx",
+    }
+    done = keras_seq_command("export", model_path, tmp_path / "other", "--formats", "saved_model", "--triton")
+    assert done.code == 2
+    assert "Triton runs the ONNX graphs: with --triton, --formats needs onnx." in done.err
+
+
 def test_no_verify_leaves_the_comparison_out(keras_seq_command, model_path, tmp_path):
     done = keras_seq_command("export", model_path, tmp_path / "out", "--formats", "onnx", "--no-verify", "--json")
     assert done.code == 0, done.err
