@@ -212,7 +212,7 @@ class Batcher(Generic[Payload, Answer]):
             )
 
     def _start_soon(self):
-        """Start calls once whatever else is ready in this turn of the loop has been let in: it is company at no cost."""
+        """Start calls once all that is ready in this turn of the loop has been let in: it is company at no cost."""
         if not self._starting and self._running < self._workers:
             self._starting = True
             asyncio.get_running_loop().call_soon(self._start_calls)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from urllib.parse import parse_qs
 
-_OPEN = frozenset({"/", "/favicon.ico"})
+_OPEN = frozenset({"/", "/docs", "/favicon.ico"})
 _OPEN_BELOW = ("/page/", "/v2/health/")
 
 

@@ -55,6 +55,8 @@ def create_app(repository: ModelRepository) -> FastAPI:
         version=importlib.metadata.version("keras_seq"),
         summary="Sequence models behind the Open Inference Protocol, plain texts and streams.",
         lifespan=lifespan,
+        docs_url=None,  # the framework's pages load scripts from elsewhere: /docs is ours
+        redoc_url=None,
     )
     app.state.context = context
     routers = [part.routes(context) for part in _PARTS]

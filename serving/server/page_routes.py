@@ -4,6 +4,7 @@ import hashlib
 from importlib import resources
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
 from keras_seq.serving.errors import NotFound, listed
 from keras_seq.serving.server.context import Context
@@ -49,6 +50,10 @@ def routes(context: Context) -> APIRouter:
     @router.api_route("/", methods=["GET", "HEAD"])
     async def index(request: Request) -> Response:
         return files[INDEX].answer(request)
+
+    @router.get("/docs")
+    async def docs() -> Response:
+        return RedirectResponse("page/api.html")  # relative, as the server may lie below a path of another
 
     @router.api_route("/page/{name}", methods=["GET", "HEAD"])
     async def file(name: str, request: Request) -> Response:

@@ -5,7 +5,6 @@ import functools
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from keras_seq.serving.server.settings import ServerSettings
 from keras_seq.serving.server.signature import Signature
 from keras_seq.serving.stream import Stream
 from keras_seq.serving.stream_batch import StreamBatch
-from keras_seq.serving.text.bundle_text import PROMPT, BundleText
+from keras_seq.serving.text.bundle_text import BundleText
 from keras_seq.serving.text_stream import stream_text
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -109,20 +108,6 @@ class ServedModel:
         if self._streams is None:
             return {"open": 0, "bytes": 0}
         return {"open": self._streams.num_streams, "bytes": self._streams.nbytes}
-
-    @cached_property
-    def tasks(self) -> tuple[str, ...]:
-        """What it can do with texts: `"tag"`, `"classify"`, `"generate"`, `"translate"`."""
-        tasks = []
-        if f"{self.name}.text" in self.signatures and _MODEL in self._predictors:
-            predictor = self._predictors[_MODEL]
-            steps = {spec.name: "time" in spec.shape for spec in predictor.outputs}
-            kinds = {"tag" if steps[name] else "classify" for name in predictor.labels}
-            tasks += [task for task in ("tag", "classify") if task in kinds]
-        if self._generator is not None and self._generator.tokenizers:
-            is_prompt = [spec.name for spec in self._generator.inputs] == [PROMPT]
-            tasks.append("generate" if is_prompt else "translate")
-        return tuple(tasks)
 
     def predictor(self, graph: str = _MODEL) -> Predictor:
         """What runs a graph.

@@ -27,6 +27,13 @@ def test_everybody_may_have_the_page_but_not_what_it_asks_for(get):
     assert get("/v1/models").status_code == 401
 
 
+def test_docs_lead_to_a_page_that_loads_nothing_from_elsewhere(get):
+    answer = get("/docs")
+    assert (answer.status_code, answer.headers["location"]) == (307, "page/api.html")
+    assert get("/page/api.html").status_code == 200
+    assert get("/redoc").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("path", "media_type"),
     [

@@ -46,12 +46,10 @@ def test_texts_are_answered_as_the_runtime_answers_them(serve, tmp_path):
 def test_what_can_be_asked_has_a_name(serve, tmp_path, masked_path, decoder_path):
     tagger, numbers, decoder = serve(write_tagger(tmp_path / "tagger")), serve(masked_path), serve(decoder_path)
     assert list(tagger.signatures) == ["toy", "toy.text"]
-    assert tagger.tasks == ("tag", "classify")
     assert tagger.signatures["toy.text"].takes_text
     assert tagger.signatures["toy.text"].text_inputs == ("words",)
     assert tagger.signatures["toy"].labels == ("tags", "mood")
     assert list(numbers.signatures) == ["toy"]
-    assert numbers.tasks == ()
     assert list(decoder.signatures) == ["toy"]  # it has this graph alone
     assert decoder.signatures["toy"].graph == "generate"
     assert "max_length" in {option.name for option in decoder.signatures["toy"].options}
@@ -61,7 +59,6 @@ def test_generated_texts_are_those_of_the_generator(serve, tmp_path):
     decoding = {"strategy": "Sampling", "start_id": 1, "end_id": 2}
     path = write_language_model(tmp_path / "stories", decoding, {"max_length": 7, "seed": 0}, document())
     model = serve(path)
-    assert "generate" in model.tasks
     answers = asyncio.run(model.generate_text(["the dog"], {"max_length": 5}))
     with Generator(path) as generator:
         expected = generator.generate_text(["the dog"], max_length=5)
