@@ -91,6 +91,22 @@ def test_stream_goes_on_from_a_snapshot(bundle, model, ids):
     assert other.nbytes == 4 * BATCH * (TIME * (2 * 2 * FEATURES + 1) + 1)
 
 
+def test_streams_share_calls_and_none_notices(bundle, ids):
+    """Positions are those of the first row of a call, so only streams that are equally far on may share one."""
+    expected, rng = Predictor(bundle).predict(ids)["logits"], np.random.default_rng(3)
+    graph = Stream(bundle)
+    streams = [graph.new() for _ in range(4 * BATCH)]
+    while left := [i for i, stream in enumerate(streams) if stream.steps < TIME]:
+        company = rng.permutation(left)[: rng.integers(1, len(left) + 1)]
+        chunks = [(streams[i].steps, min(TIME, streams[i].steps + int(rng.choice([1, 1, 3])))) for i in company]
+        rows = [ids[i % BATCH, None, slice(*chunk)] for i, chunk in zip(company, chunks, strict=True)]
+        answers = graph.run([streams[i].read(row) for i, row in zip(company, rows, strict=True)])
+        for i, answer in zip(company, answers, strict=True):
+            streams[i].take(answer)
+    for i, stream in enumerate(streams):
+        np.testing.assert_allclose(stream.result()["logits"][0], expected[i % BATCH], rtol=1e-5, atol=1e-5)
+
+
 def test_stream_ends_where_the_positions_end(bundle):
     stream = Stream(bundle)
     ids = np.ones((1, LONGEST), "int32")

@@ -89,6 +89,23 @@ def test_what_does_not_suit_is_refused_at_the_call(serve, rows, tmp_path):
     assert rows == []
 
 
+def test_a_long_text_is_read_aside_and_refused_when_it_is_read(serve):
+    long = " " * 10_000 + "the dog"
+
+    async def main(generator, streams):
+        expected = list(generator.stream("the dog", seed=3))
+        assert [t.id for t in await collect(text_stream.stream_text(generator, streams, long, {"seed": 3}))] == [
+            token.id for token in expected
+        ]
+        tokens = text_stream.stream_text(generator, streams, long + " zebra" * 20)
+        with pytest.raises(InputError, match="The model takes 13 steps at most"):
+            await anext(tokens)
+        with pytest.raises(InputError, match="has no option 'top_k'"):
+            text_stream.stream_text(generator, streams, long, {"top_k": 3})
+
+    serve(main)
+
+
 def test_who_leaves_stops_the_text_and_frees_it(serve, rows):
     async def main(generator, streams):
         tokens = text_stream.stream_text(generator, streams, "the dog", {"seed": 3})
