@@ -60,6 +60,7 @@ class Conversation:
             if not self._dismissed and not self._gone:
                 raise
             self._task.uncancel()
+            await self._close_for_shutdown()
         except Exception as error:  # noqa: BLE001  Whatever a route raises is told here, and nowhere else.
             if not self._closed:
                 log_unforeseen(error, self.request_id)
@@ -120,9 +121,9 @@ class Conversation:
         """Close the WebSocket as soon as the application waits for its next message; asked again, at once."""
         if self._dismissed:
             self._task.cancel()
-        self._dismissed = True
-        if self._waiting and self._goodbye is None:
+        elif self._waiting:
             self._goodbye = asyncio.get_running_loop().create_task(self._close_for_shutdown())
+        self._dismissed = True
 
     async def _close_for_shutdown(self):
         await self._close(GOING_AWAY, "The server is shutting down.")
