@@ -80,6 +80,16 @@ def test_a_lone_request_waits_for_nobody(gated, executor):
     asyncio.run(main())
 
 
+def test_what_is_ready_in_the_same_turn_of_the_loop_goes_together(gated, executor):
+    async def main():
+        batcher = Batcher(gated, executor=executor)
+        gated.gate.set()
+        assert await asyncio.gather(*start(batcher, "abc")) == ["<a>", "<b>", "<c>"]
+        assert gated.calls == [["a", "b", "c"]]
+
+    asyncio.run(main())
+
+
 def test_what_comes_while_all_are_busy_goes_together_by_length(gated, executor):
     async def main():
         batcher = Batcher(gated, executor=executor, call_tokens=0)
@@ -169,7 +179,7 @@ def test_the_oldest_leads_so_that_an_odd_length_is_not_left_behind(gated, execut
 def test_several_workers_run_at_the_same_time(gated, executor):
     async def main():
         batcher = Batcher(gated, executor=executor, workers=2)
-        tasks = start(batcher, "abc")
+        tasks = [task for name in "abc" for task in start(batcher, [name], key=name)]
         await until(lambda: len(gated.calls) == 2 and batcher.queued == 1)
         assert batcher.running == 2
         gated.gate.set()
