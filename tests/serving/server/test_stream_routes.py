@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import urllib.request
+from socket import SO_RCVBUF, SOL_SOCKET, create_connection
 
 import numpy as np
 import pytest
@@ -318,6 +319,27 @@ def test_a_client_that_floods_is_read_no_faster_than_it_is_answered(server, draw
             await task
 
     asyncio.run(main())
+
+
+def test_a_client_that_does_not_read_is_cut_off(masked_path, draw):
+    words, shapes = sequence(draw, steps=64)
+    frame = json.dumps(as_json(words, shapes))
+
+    async def main(server):
+        narrow = create_connection(("127.0.0.1", server.port))
+        narrow.setsockopt(SOL_SOCKET, SO_RCVBUF, 4096)
+        deaf = await open_stream(server, sock=narrow, max_queue=1)
+        await until(lambda: gauges(server)["open"] == 1)
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(2000):  # answers of 30 MB; sockets hold a few
+                await deaf.send(frame)
+                if gauges(server)["open"] == 0:
+                    break
+        await until(lambda: gauges(server) == {"open": 0, "bytes": 0})
+        deaf.transport.abort()
+
+    with serving({"tagger": masked_path}, send_timeout_seconds=0.5) as server:
+        asyncio.run(main(server))
 
 
 def test_a_snapshot_goes_on_at_another_server(server, masked, masked_path, draw):
