@@ -158,7 +158,9 @@ class Visitor:
             return
         fields = answer.json() if answer.headers.get("content-type") == "application/json" else {}
         refused = 400 <= answer.status < 500 and isinstance(fields.get("error"), str) and "code" in fields
-        self._judge("nonsense", oracle, "" if refused else f"{where} got {answer.status} {answer.body[:200]!r}")
+        self._judge(
+            "nonsense", oracle, "" if refused else f"{where}, {body!r:.200} got {answer.status} {answer.body!r:.200}"
+        )
 
     async def leave_early(self):
         """A request whose client goes: in the middle of the body, or while the answer is being computed."""
