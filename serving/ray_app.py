@@ -37,6 +37,7 @@ class RayAppSettings(BaseModel):
         target_ongoing_requests: With `max_replicas`: how many requests each replica is to be busy with.
         max_ongoing_requests: How many requests a replica takes at a time, WebSockets among them; the rest wait in the
             proxy.
+        max_queued_requests: How many may wait in each proxy; those beyond are answered with 503.
         num_cpus: Processors that Ray sets aside for a replica, and ONNX Runtime's threads for a call, unless
             `num_threads` says otherwise.
     """
@@ -49,6 +50,7 @@ class RayAppSettings(BaseModel):
     max_replicas: int | None = Field(None, ge=1)
     target_ongoing_requests: float = Field(16.0, gt=0)
     max_ongoing_requests: int = Field(256, ge=1)
+    max_queued_requests: int = Field(1024, ge=1)
     num_cpus: float = Field(1.0, gt=0)
 
     def bundles(self) -> dict[str, Path]:
@@ -141,6 +143,7 @@ def build(settings: RayAppSettings) -> Any:
     deployment = serve.deployment(
         name=DEPLOYMENT,
         max_ongoing_requests=settings.max_ongoing_requests,
+        max_queued_requests=settings.max_queued_requests,
         ray_actor_options={"num_cpus": settings.num_cpus},
         health_check_period_s=_HEALTH_CHECK_SECONDS,
         graceful_shutdown_wait_loop_s=0.5,

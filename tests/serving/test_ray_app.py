@@ -10,6 +10,7 @@ from keras_seq.serving.ray_app import RayAppSettings, build
 from keras_seq.serving.ray_replica import RayReplica, _FixedRepository
 from keras_seq.serving.server.settings import ServerSettings
 
+
 def test_bundles_are_called_like_their_folders_unless_told_otherwise(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = RayAppSettings(bundle="out/tagger, pos:/models/v7 ,")
@@ -70,10 +71,12 @@ def test_without_ray_the_message_says_what_to_install(masked_path, monkeypatch):
 
 def test_the_deployment_is_as_the_settings_say(masked_path):
     pytest.importorskip("ray", reason="ray is not installed: pip install 'keras_seq[ray]'")
-    settings = {"bundle": str(masked_path), "num_cpus": 0.5, "max_ongoing_requests": 7, "drain_seconds": 3}
+    settings = {"bundle": str(masked_path), "num_cpus": 0.5, "max_ongoing_requests": 7, "max_queued_requests": 11}
+    settings["drain_seconds"] = 3
     application = build({**settings, "replicas": 2})
     deployment = application._bound_deployment
-    assert (deployment.num_replicas, deployment.max_ongoing_requests) == (2, 7)
+    limits = (deployment.num_replicas, deployment.max_ongoing_requests, deployment.max_queued_requests)
+    assert limits == (2, 7, 11)
     assert deployment.ray_actor_options["num_cpus"] == 0.5
     assert deployment._deployment_config.graceful_shutdown_timeout_s == 3
     application = build({**settings, "replicas": 2, "max_replicas": 5, "target_ongoing_requests": 3})
