@@ -87,7 +87,7 @@ class PatientConnection:
 
     def send_away(self, fault: Fault):
         """Answer without a request, and close once the client has had time to read that."""
-        if self._leaves_at is not None:
+        if self._leaves_at is not None or self.transport.is_closing():
             return
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()  # something is being said already

@@ -1,9 +1,11 @@
 """One WebSocket on its way through the gate."""
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from keras_seq.serving.server.errors import log_unforeseen
+from keras_seq.serving.server.gone import is_gone
 
 if TYPE_CHECKING:
     from keras_seq.serving.server.gate import Gate
@@ -115,7 +117,13 @@ class Conversation:
             message = {**message, "headers": [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]}
         elif message["type"] == "websocket.close":
             self._note_closed(message.get("code", 1000))
-        await self._send(message)
+        try:
+            await self._send(message)
+        except (OSError, RuntimeError) as error:
+            if not is_gone(error):
+                raise
+            self._note_closed(1006)
+            raise ConnectionResetError("The client is gone.") from error
 
     def dismiss(self):
         """Close the WebSocket as soon as the application waits for its next message; asked again, at once."""
@@ -129,9 +137,10 @@ class Conversation:
         await self._close(GOING_AWAY, "The server is shutting down.")
 
     async def _close(self, code: int, reason: str):
-        if not self._accepted:
-            await self.send({"type": "websocket.accept"})
-        await self.send({"type": "websocket.close", "code": code, "reason": reason})
+        with contextlib.suppress(ConnectionResetError):  # then there is nobody to tell
+            if not self._accepted:
+                await self.send({"type": "websocket.accept"})
+            await self.send({"type": "websocket.close", "code": code, "reason": reason})
 
     def _note_closed(self, code: int):
         if not self._closed:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_seq.serving.server.errors import describe, log_unforeseen
 from keras_seq.serving.server.fault import Fault
+from keras_seq.serving.server.gone import is_gone
 
 if TYPE_CHECKING:
     from keras_seq.serving.server.gate import Gate
@@ -159,8 +160,15 @@ class Exchange:
 
     async def _timed_send(self, message: dict[str, Any]):
         self._sending_since = self._loop.time()
-        await self._send(message)
-        self._sending_since = 0.0
+        try:
+            await self._send(message)
+        except (OSError, RuntimeError) as error:
+            if not is_gone(error):
+                raise
+            self._note_gone()
+            raise ConnectionResetError("The client is gone.") from error
+        finally:
+            self._sending_since = 0.0
 
     async def _answer(self, fault: Fault):
         """Send a fault in place of the application's answer, unless that has begun or nobody listens."""
@@ -177,6 +185,8 @@ class Exchange:
                 await self._pass_on({"type": "http.response.body", "body": body, "more_body": False})
         except TimeoutError:
             self._gate.metrics.count_cancelled("slow_reader")
+        except ConnectionResetError:
+            self.status = GONE
 
     def _look(self):
         """See whether the request goes on: called from time to time."""

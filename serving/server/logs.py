@@ -59,8 +59,16 @@ def configure(*, as_json: bool = False, requests: bool = True, stream: TextIO | 
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
     # At a lower level it would write addresses with their queries, which hold the tokens of WebSockets.
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    uvicorn = logging.getLogger("uvicorn.error")
+    uvicorn.setLevel(logging.WARNING)
+    if _is_news not in uvicorn.filters:
+        uvicorn.addFilter(_is_news)
     logging.getLogger(REQUESTS).setLevel(logging.INFO if requests else logging.WARNING)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether the gate has not told of it already: answers that are broken off have their line, as 499."""
+    return not record.getMessage().startswith("ASGI callable returned without")
 
 
 def _request_id(record: logging.LogRecord) -> dict[str, str]:

@@ -105,6 +105,24 @@ def test_a_websocket_that_stays_busy_is_ended_when_time_is_up():
         assert closed_with(busy) == (1001, "The server is shutting down.")
 
 
+@pytest.mark.parametrize("error", [RuntimeError("<TCPTransport closed=True>; the handler is closed"), OSError()])
+def test_a_client_that_is_found_gone_on_sending_is_no_error_of_the_server(error, caplog):
+    app = small_app()
+    messages = [{"type": "websocket.receive", "text": "0"}, {"type": "websocket.connect"}]
+
+    async def receive():
+        return messages.pop()
+
+    async def send(message):
+        if message["type"] != "websocket.accept":
+            raise error
+
+    scope = {"type": "websocket", "path": "/socket", "headers": [], "query_string": b"", "subprotocols": []}
+    asyncio.run(app(scope, receive, send))
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert b'code="1006",model="",route="/socket"} 1.0' in app.state.context.metrics.page()
+
+
 def test_cancelling_by_somebody_else_goes_through():
     app = small_app()
 

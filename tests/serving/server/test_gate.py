@@ -211,6 +211,45 @@ def test_a_client_that_does_not_read_is_cut_off(server):
     wait_for(lambda: b'cancelled_total{why="slow_reader"}' in server.context.metrics.page())
 
 
+CLOSED = RuntimeError("unable to perform operation on <TCPTransport closed=True>; the handler is closed")
+
+
+@pytest.mark.parametrize("path", ["/large?size=3", "/fail", "/endless"])
+@pytest.mark.parametrize("error", [CLOSED, BrokenPipeError()])
+def test_a_client_that_is_found_gone_on_sending_is_no_error_of_the_server(path, error, lines, caplog):
+    app = small_app()
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    async def send(message):
+        raise error
+
+    path, _, query = path.partition("?")
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": query.encode()}
+    asyncio.run(app(scope, receive, send))
+    assert [line["status"] for line in lines()] == [499]
+    failures = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert len(failures) == (path == "/fail")  # which is one, whoever hears of it
+
+
+def test_a_response_that_the_server_cannot_send_is_told_in_the_log(caplog):
+    app = small_app()
+    sent = []
+
+    async def receive():
+        await asyncio.sleep(60)
+
+    async def send(message):
+        sent.append(message)
+        if len(sent) == 1:
+            raise RuntimeError("Invalid HTTP header value.")
+
+    scope = {"type": "http", "method": "GET", "path": "/large", "headers": [], "query_string": b"size=3"}
+    asyncio.run(app(scope, receive, send))
+    assert any("Invalid HTTP header value" in record.getMessage() for record in caplog.records)
+
+
 # errors
 
 

@@ -57,8 +57,9 @@ def test_lines_of_requests_can_be_left_out(stream):
 
 
 def test_the_http_server_says_nothing_of_addresses(stream):
-    """It would write the queries of WebSockets, which hold tokens."""
+    """It would write the queries of WebSockets, which hold tokens; and that answers broke off, which the gate says."""
     logs.configure(stream=stream)
     logging.getLogger("uvicorn.error").info('"WebSocket /v1/a/stream?token=s3cret" [accepted]')
+    logging.getLogger("uvicorn.error").error("ASGI callable returned without completing response.")
     logging.getLogger("uvicorn.error").warning("of interest")
     assert stream.getvalue().partition(" ")[2] == "warning: of interest\n"
