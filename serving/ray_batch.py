@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from keras_seq.serving.batch_inputs import plan_parts
-from keras_seq.serving.batch_output import TEMPORARY, is_done, record_path, write_whole
-from keras_seq.serving.batch_part import BatchPart, digest_of
-from keras_seq.serving.batch_report import BatchReport
-from keras_seq.serving.batch_worker import BatchWorker
 from keras_seq.serving.bundle import MANIFEST_FILE, Bundle
 from keras_seq.serving.cpu_quota import cpu_quota
 from keras_seq.serving.errors import InputError, ServingError
 from keras_seq.serving.fields import shorten
+from keras_seq.serving.folder_job.inputs import plan_parts
+from keras_seq.serving.folder_job.output import TEMPORARY, is_done, record_path, write_whole
+from keras_seq.serving.folder_job.part import BatchPart, digest_of
+from keras_seq.serving.folder_job.report import BatchReport
+from keras_seq.serving.folder_job.worker import BatchWorker
 from keras_seq.serving.ray_start import ray_running
 
 PLAN_FILE = "batch.json"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from keras_seq.serving import Generator, InputError, Predictor
-from keras_seq.serving.batch_inputs import plan_parts
-from keras_seq.serving.batch_output import is_done, record_path, write_part, write_whole
-from keras_seq.serving.batch_worker import BatchWorker
+from keras_seq.serving.folder_job.inputs import plan_parts
+from keras_seq.serving.folder_job.output import is_done, record_path, write_part, write_whole
+from keras_seq.serving.folder_job.worker import BatchWorker
 from tests.serving.toy_text import document, write_language_model, write_tagger
 
 TEXTS = ["The dog barks!", "", "it", "the dog barks the dog barks it rains !", "zebra", "it rains"]

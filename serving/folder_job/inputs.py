@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_seq.serving.batch_part import BatchPart, digest_of
 from keras_seq.serving.errors import InputError, ServingError, listed
+from keras_seq.serving.folder_job.part import BatchPart, digest_of
 
 SUFFIXES = (".txt", ".jsonl", ".npz", ".npy")
 _BOM = b"\xef\xbb\xbf"

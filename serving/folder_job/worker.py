@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_seq.serving.batch_inputs import parse_line, read_lines, read_rows
-from keras_seq.serving.batch_output import json_lines, npz_bytes, write_part
-from keras_seq.serving.batch_part import BatchPart
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.errors import InputError, ServingError, listed
+from keras_seq.serving.folder_job.inputs import parse_line, read_lines, read_rows
+from keras_seq.serving.folder_job.output import json_lines, npz_bytes, write_part
+from keras_seq.serving.folder_job.part import BatchPart
 from keras_seq.serving.generator import Generator
 from keras_seq.serving.options import check_options
 from keras_seq.serving.predict_request import PredictRequest

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_seq.serving.batch_part import BatchPart, digest_of
 from keras_seq.serving.errors import ServingError
+from keras_seq.serving.folder_job.part import BatchPart, digest_of
 
 RECORD = ".json"
 TEMPORARY = ".*.half"

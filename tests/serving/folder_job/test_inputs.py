@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_seq.serving import InputError, ServingError
-from keras_seq.serving.batch_inputs import parse_line, plan_parts, read_lines, read_rows
+from keras_seq.serving.folder_job.inputs import parse_line, plan_parts, read_lines, read_rows
 
 LINES = ["the dog", "", "caf\u00e9 \u2028 x", "last"]
 
