@@ -21,6 +21,7 @@ from keras_seq.serving.server.settings import ServerSettings
 
 _log = logging.getLogger(__name__)
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_OTHER_FILES = 192  # open files besides connections: those to be sent away, models, the system's
 _LAST_WORDS = 5.0  # seconds for connections to close once nobody is served any more
 
 
@@ -43,13 +44,17 @@ def serve(app: Any, *, announce: Callable[[str], Any] | None = None) -> int:
     """
     context: Context = app.state.context
     warn_if_open(context.settings)
+    allow_files(context.settings.max_connections + _OTHER_FILES)
     server = _Server(app, context, announce)
     listener = bind(context.settings.host, context.settings.port)
     with listener, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_load(context))
         gc.collect()
         gc.freeze()  # what has been loaded stays, and need not be looked through again and again
-        runner.run(server.serve([listener]))
+        try:
+            runner.run(server.serve([listener]))
+        finally:
+            gc.unfreeze()
     return 0 if server.drained else 1
 
 
@@ -209,6 +214,30 @@ def warn_if_open(settings: ServerSettings):
             "The server listens at %s and wants no token: whoever reaches this machine may ask it, load and unload its "
             "models. Give it tokens, or let it listen at 127.0.0.1.",
             settings.host,
+        )
+
+
+def allow_files(number: int):
+    """Let the process have that many files open, if the system does, or note in the log that it will not.
+
+    Each connection is one, and many systems allow 1024 at first; without one left, nobody could even be sent away.
+
+    Args:
+        number: How many there may have to be.
+    """
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows, which has no such limit
+        return
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if now == unlimited or now >= number:
+        return
+    allowed = number if most == unlimited else min(number, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    if allowed < number:
+        _log.warning(
+            "The system allows %d open files, and all connections may need %d. See `ulimit -n`.", allowed, number
         )
 
 

@@ -17,7 +17,7 @@ import pytest
 from keras_seq.serving import Predictor
 from keras_seq.serving.errors import ServingError
 from keras_seq.serving.server import ModelRepository, ServerSettings, create_app
-from keras_seq.serving.server.run import ThreadedServer, bind, serve, warn_if_open
+from keras_seq.serving.server.run import ThreadedServer, allow_files, bind, serve, warn_if_open
 from tests.serving.server.small_app import RawClient, served, small_app
 
 FORBIDDEN = ("keras", "tensorflow", "jax", "torch", "onnx", "tf2onnx", "keras_seq.recurrent", "pandas")
@@ -185,6 +185,22 @@ def test_signals_end_a_server_in_the_main_thread_and_are_put_back():
     assert serve(app, announce=announce) == 0
     assert said[0].startswith("http://127.0.0.1:")
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+@pytest.mark.parametrize(
+    ("limits", "set_to", "warned"),
+    [((1024, 4096), (3000, 4096), False), ((1024, 2048), (2048, 2048), True), ((1024, -1), (3000, -1), False)]
+    + [(limits, None, False) for limits in ((4096, 4096), (-1, -1), (3000, 3000))],
+)
+def test_as_many_files_as_connections_may_be_open(limits, set_to, warned, monkeypatch, caplog):
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda which: limits)
+    monkeypatch.setattr(resource, "RLIM_INFINITY", -1)
+    calls = []
+    monkeypatch.setattr(resource, "setrlimit", lambda which, new: calls.append(new))
+    allow_files(3000)
+    assert calls == ([] if set_to is None else [set_to])
+    assert ("allows 2048 open files" in caplog.text) == warned
 
 
 # addresses
