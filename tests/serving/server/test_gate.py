@@ -84,6 +84,21 @@ def test_a_body_in_chunks_is_cut_off_at_the_limit_and_the_client_reads_why(serve
     assert (status, code_of(body), headers["connection"]) == (413, "too_large", "close")
 
 
+@pytest.mark.parametrize(("length", "status"), [(b"-1", 400), (b"many", 400), (b"", 400), (b"9" * 5000, 413)])
+def test_a_length_that_another_http_server_lets_through_is_looked_at_too(length, status):
+    sent = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/echo", "headers": [(b"content-length", length)]}
+    asyncio.run(small_app()(scope, receive, send))
+    assert sent[0]["status"] == status
+
+
 def test_a_body_of_just_the_limit_is_taken(server):
     status, _, body = server.connect().ask(b"POST /echo", body=b"x" * MIB).answer()
     assert (status, body) == (200, b"x" * MIB)
