@@ -34,7 +34,7 @@ from keras_seq.serving.server.settings import ServerSettings
 CONCURRENCY = (1, 8, 32, 128)
 SHARES = (0.5, 0.8)  # of what the closed loop reached, for the open one
 OPPONENTS = Path(__file__).with_name("serving_opponents")
-OURS, BINARY, LISTS = "keras-seq serve", "v2 binary", "v2 JSON"
+OURS, BINARY, LISTS, BARE = "keras-seq serve", "v2 binary", "v2 JSON", "HTTP alone"
 
 
 def ways(bundle: Path, name: str, serve_options: list[str]) -> dict[str, tuple[Server, dict]]:
@@ -42,6 +42,7 @@ def ways(bundle: Path, name: str, serve_options: list[str]) -> dict[str, tuple[S
     path = f"/v2/models/{name}/infer"
     ours = python("-m", "keras_seq.cli", "serve", str(bundle), "--port", "{port}", *serve_options)
     others = {
+        BARE: ("bare_server.py", "/", {BINARY: BinaryForm(path)}),
         "LitServe": ("litserve_server.py", "/health", {"JSON": PlainForm()}),
         "Ray Serve": ("ray_serve_server.py", "/predict", {"JSON": PlainForm()}),
         "keras_seq on Ray Serve": ("ray_app_server.py", "/v2/health/ready", {BINARY: BinaryForm(path)}),
@@ -59,6 +60,7 @@ def run_round(chosen: dict, questions: list, raw: RawLimit, seconds: float, seed
     """Every server once, and what ONNX Runtime does alone with batches such as our server made."""
     found: dict = {"closed": {}, "open": {}, "raw": {}, "start": {}}
     for title, (server, forms) in chosen.items():
+        asked = [question.answered_with_zeros() for question in questions] if title == BARE else questions
         with server:
             found["start"][title] = {"seconds": server.ready_seconds, "mb": server.ready_mb}
             for form_name, form in forms.items():
@@ -66,16 +68,16 @@ def run_round(chosen: dict, questions: list, raw: RawLimit, seconds: float, seed
                 closed = found["closed"][way] = {}
                 for count in concurrency:
                     before = batches_so_far(server) if title == OURS else None
-                    figures = measure_load(server, questions, form, seconds=seconds, seed=seed, concurrency=count)
+                    figures = measure_load(server, asked, form, seconds=seconds, seed=seed, concurrency=count)
                     closed[count] = asdict(figures)
                     if before is not None:
                         calls = batches_so_far(server) - before
                         closed[count] |= {"rows": calls.rows, "padding": calls.padding}
                     print_line(way, f"{count} at a time", figures)
                 capacity = max(figures["per_second"] for figures in closed.values())
-                for share in SHARES:
+                for share in () if title == BARE else SHARES:
                     rate = share * capacity
-                    figures = measure_load(server, questions, form, seconds=seconds, seed=seed, rate=rate)
+                    figures = measure_load(server, asked, form, seconds=seconds, seed=seed, rate=rate)
                     found["open"].setdefault(way, {})[share] = {**asdict(figures), "rate": rate}
                     print_line(way, f"open, {rate:.0f}/s", figures)
             found["start"][title]["mb_after"] = server.resident_mb()
