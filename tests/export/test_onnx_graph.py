@@ -1,6 +1,7 @@
 """Names, dimensions and versions of a converted graph, tried on graphs made by hand."""
 
 import logging
+import os
 
 import numpy as np
 import onnx
@@ -163,3 +164,20 @@ def test_complement_of_the_error_function():
     _, result = run_converted(lambda x: [tf.math.erfc(x)], x)
     np.testing.assert_allclose(result, tf.math.erfc(x), rtol=1e-5, atol=1e-6)
     assert onnx.defs.has("Erf")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_graph_is_copied_only_if_the_converter_fails_to_simplify_it(fails, monkeypatch):
+    from tf2onnx.optimizer import MergeDuplicatedNodesOptimizer, copy
+
+    monkeypatch.delenv("TF2ONNX_CATCH_ERRORS", raising=False)  # which these tests have set: see conftest.py
+    copies, deepcopy = [], copy.deepcopy
+    monkeypatch.setattr(copy, "deepcopy", lambda value, *rest: copies.append(type(value)) or deepcopy(value, *rest))
+    if fails:
+        monkeypatch.setattr(MergeDuplicatedNodesOptimizer, "_optimize", lambda self, graph: graph.no_such_thing)
+    specs = [tf.TensorSpec([None, 3], tf.float32, name="input_0")]
+    proto = onnx_graph.convert(lambda x: [tf.nn.relu(x) - x], specs, Markers())
+    x = random_array(2, 3)
+    np.testing.assert_allclose(run_onnx(proto, {"input_0": x})[0], np.maximum(x, 0) - x)
+    assert any(kind.__module__ == "tf2onnx.graph" for kind in copies) == fails
+    assert "TF2ONNX_CATCH_ERRORS" not in os.environ
