@@ -16,6 +16,10 @@ printed is the section "Measured" of docs/serving.md.
 import argparse
 import json
 import shlex
+import shutil
+import signal
+import sys
+import tempfile
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -113,11 +117,19 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.bundle / "bundle.json").exists():
         parser.error(f"there is no bundle at {arguments.bundle}: `make demo` writes one to out/tagger")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end too
     rounds = arguments.rounds or (1 if arguments.quick else 3)
     seconds = arguments.seconds or (1.0 if arguments.quick else 4.0)
 
+    with tempfile.TemporaryDirectory() as folder:  # a copy: whoever trains meanwhile must not mix two models here
+        path = shutil.copytree(arguments.bundle, Path(folder) / arguments.bundle.resolve().name)
+        compare(path, arguments, rounds, seconds)
+
+
+def compare(path: Path, arguments: argparse.Namespace, rounds: int, seconds: float) -> None:
+    """All rounds, and the report."""
     corpus, lengths = corpus_lengths(arguments.data)
-    bundle, settings = Bundle.load(arguments.bundle), ServerSettings()
+    bundle, settings = Bundle.load(path), ServerSettings()
     with Predictor(bundle, num_threads=1) as predictor:
         questions = draw_questions(predictor, lengths, 512)
     print(f"Lengths of {corpus}: mean {np.mean(lengths):.1f}, 95 % up to {np.percentile(lengths, 95):.0f}.", flush=True)
@@ -126,11 +138,11 @@ def main() -> None:
     options = ["--workers", str(workers), "--threads", str(threads), *shlex.split(arguments.serve)]
     chosen = {
         title: way
-        for title, way in ways(arguments.bundle, arguments.bundle.name, options).items()
+        for title, way in ways(path, path.name, options).items()
         if arguments.only in title and not (arguments.quick and "Ray" in title)
     }
     if not chosen:
-        parser.error(f"no server has {arguments.only!r} in its name")
+        raise SystemExit(f"No server has {arguments.only!r} in its name.")
     print(f"Workers: {workers}, each with {threads} of ONNX Runtime's threads.")
     raw = RawLimit(bundle, threads, workers)
     results: dict[str, list] = defaultdict(list)
