@@ -34,9 +34,7 @@ def test_health_and_the_page_need_none(path):
     assert Access(TOKENS).allows(path, None)
 
 
-@pytest.mark.parametrize(
-    "path", ["/openapi.json", "/metrics", "/v2", "/v2/models/a", "/v1/a/tag", "/pages", "//"]
-)
+@pytest.mark.parametrize("path", ["/openapi.json", "/metrics", "/v2", "/v2/models/a", "/v1/a/tag", "/pages", "//"])
 def test_everything_else_does(path):
     assert not Access(TOKENS).allows(path, None)
 
