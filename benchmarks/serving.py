@@ -133,8 +133,8 @@ def compare(path: Path, arguments: argparse.Namespace, rounds: int, seconds: flo
     with Predictor(bundle, num_threads=1) as predictor:
         questions = draw_questions(predictor, lengths, 512)
     print(f"Lengths of {corpus}: mean {np.mean(lengths):.1f}, 95 % up to {np.percentile(lengths, 95):.0f}.", flush=True)
-    workers = arguments.workers or settings.workers
-    threads = arguments.threads or settings.num_threads or cpu_quota()
+    workers = arguments.workers or settings.calls_at_a_time
+    threads = arguments.threads or settings.num_threads
     options = ["--workers", str(workers), "--threads", str(threads), *shlex.split(arguments.serve)]
     chosen = {
         title: way

@@ -43,10 +43,10 @@ def serve(
             show_default=False,
         ),
     ] = None,
-    threads: Annotated[
-        int | None, _number("N", "Threads of a call; by default all the process may use.", min=1)
+    threads: Annotated[int | None, _number("N", "Threads of a call; by default 1.", min=1)] = None,
+    workers: Annotated[
+        int | None, _number("N", "Calls of a graph at the same time; by default as many as processors.", min=1)
     ] = None,
-    workers: Annotated[int | None, _number("N", "Calls of a graph at the same time.", min=1)] = None,
     max_batch_tokens: Annotated[int | None, _number("N", "Rows times steps of a call, at most.", min=1)] = None,
     max_wait_ms: Annotated[float | None, _number("MS", "How long a request waits for company.", min=0)] = None,
     max_queue: Annotated[int | None, _number("N", "Requests that wait for a graph, at most.", min=1)] = None,

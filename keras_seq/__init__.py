@@ -62,7 +62,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "load_tfa_peephole_weights",
             "portable_kernels",
         ],
-        "text": ["CharTokenizer", "WordPieceTokenizer", "WordTokenizer", "load_tokenizer"],
+        "text": ["CharTokenizer", "WordCharacterTokenizer", "WordPieceTokenizer", "WordTokenizer", "load_tokenizer"],
         "training": [
             "GradientError",
             "GradientMonitor",

@@ -38,8 +38,8 @@ class RayAppSettings(BaseModel):
         max_ongoing_requests: How many requests a replica takes at a time, WebSockets among them; the rest wait in the
             proxy.
         max_queued_requests: How many may wait in each proxy; those beyond are answered with 503.
-        num_cpus: Processors that Ray sets aside for a replica, and ONNX Runtime's threads for a call, unless
-            `num_threads` says otherwise.
+        num_cpus: Processors that Ray sets aside for a replica, and calls of a graph at a time, unless `workers` says
+            otherwise.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -81,7 +81,7 @@ class RayAppSettings(BaseModel):
             if name not in valid:
                 own = list(type(self).model_fields)
                 raise InputError(f"There is no setting {name!r}. Valid names: {', '.join([*own, *valid])}.")
-        given.setdefault("num_threads", max(1, int(self.num_cpus)))
+        given.setdefault("workers", max(1, int(self.num_cpus)))
         try:
             return TypeAdapter(ServerSettings).validate_python(given)
         except ValidationError as error:

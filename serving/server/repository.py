@@ -73,7 +73,7 @@ class ModelRepository:
                 )
         if self._folder is not None and not self._folder.is_dir():
             raise ServingError(f"The model folder {self._folder} is no folder. Make it, or name another.")
-        self._executor = ThreadPoolExecutor(max(2, self.settings.workers), thread_name_prefix="keras-seq-run")
+        self._executor = ThreadPoolExecutor(max(2, self.settings.calls_at_a_time), thread_name_prefix="keras-seq-run")
         self._models: dict[str, dict[str, ServedModel]] = {}
         self._states: dict[str, dict[str, ModelState]] = {}
         self._locks: dict[str, asyncio.Lock] = {}

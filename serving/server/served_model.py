@@ -88,7 +88,7 @@ class ServedModel:
         return Batcher(
             run,
             executor=self._executor,
-            workers=settings.workers,
+            workers=settings.calls_at_a_time,
             max_tokens=settings.max_batch_tokens,
             max_wait_seconds=settings.max_wait_seconds,
             max_queue=settings.max_queue,

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass, fields
 
+from keras_seq.serving.cpu_quota import cpu_quota
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
@@ -12,8 +14,8 @@ class ServerSettings:
         host: Address to listen at; the default is reached from this machine alone.
         port: Port to listen at; 0 for any that is free.
         tokens: Bearer tokens, of which a request must bring one; none: everybody may ask.
-        num_threads: ONNX Runtime's threads for one call; None for as many as the process may use.
-        workers: Calls of one graph that run at the same time.
+        num_threads: ONNX Runtime's threads for one call.
+        workers: Calls of one graph that run at the same time; None for as many as the process may use processors.
         max_batch_tokens: The most padded steps (rows times the longest) of a call.
         max_wait_seconds: How long a request waits for company while a worker is free.
         max_queue: The most requests that wait for one graph; those beyond are sent away.
@@ -46,8 +48,8 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8000
     tokens: tuple[str, ...] = ()
-    num_threads: int | None = None
-    workers: int = 1
+    num_threads: int = 1
+    workers: int | None = None
     max_batch_tokens: int = 2048
     max_wait_seconds: float = 0.0
     max_queue: int = 512
@@ -71,7 +73,7 @@ class ServerSettings:
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
-            counted = field.type is int or (field.name == "num_threads" and value is not None)
+            counted = field.type is int or (field.name == "workers" and value is not None)
             if counted and field.name != "port":
                 self._check(field.name, "a positive integer", type(value) is int and value > 0)
             if field.name.endswith("_seconds"):
@@ -86,6 +88,11 @@ class ServerSettings:
         usable = all(isinstance(token, str) and token and token.isascii() for token in self.tokens)
         if not usable:
             raise ValueError("`tokens` must be texts of ASCII characters, none of them empty.")  # and never shown
+
+    @property
+    def calls_at_a_time(self) -> int:
+        """Calls of one graph that run at the same time: `workers`, or what that stands for."""
+        return cpu_quota() if self.workers is None else self.workers
 
     def _check(self, name: str, expected: str, right: bool):
         if not right:

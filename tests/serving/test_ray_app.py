@@ -23,9 +23,9 @@ def test_settings_of_the_command_line_are_texts():
         {"bundle": "x", "replicas": "2", "num_cpus": "3", "max_batch_tokens": "64", "timeout_seconds": "1.5"}
     )
     assert settings.replicas == 2
-    assert settings.server_settings() == ServerSettings(num_threads=3, max_batch_tokens=64, timeout_seconds=1.5)
-    settings = RayAppSettings.model_validate({"num_threads": "5", "tokens": ["secret"]})
-    assert settings.server_settings() == ServerSettings(num_threads=5, tokens=("secret",))
+    assert settings.server_settings() == ServerSettings(workers=3, max_batch_tokens=64, timeout_seconds=1.5)
+    settings = RayAppSettings.model_validate({"num_threads": "5", "workers": "2", "tokens": ["secret"]})
+    assert settings.server_settings() == ServerSettings(num_threads=5, workers=2, tokens=("secret",))
 
 
 @pytest.mark.parametrize(
