@@ -5,19 +5,17 @@ import math
 import os
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from keras_seq.cli.errors import CommandError
+from keras_seq.serving.array_file import LENGTHS, read_array_file
 
 _ZIP = b"PK"
 _SUFFIXES = (".json", ".npz")
-_LENGTHS = ".lengths"
 
 Arrays = Mapping[str, np.ndarray | list[np.ndarray]]
 
@@ -32,14 +30,15 @@ def read_arrays(source: str) -> Any:
         Input name to array or list of rows; from JSON, whatever stands there.
 
     Raises:
-        CommandError: It cannot be read, or is neither.
+        CommandError: It cannot be read, or is not JSON.
+        InputError: It is a damaged `.npz`, or one of something else than arrays.
     """
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
         raise CommandError(f"--input {source} cannot be read: {error.strerror}.") from error
     name = "stdin" if source == "-" else source
-    return _from_npz(data, name) if data.startswith(_ZIP) else _from_json(data, name)
+    return read_array_file(data, name) if data.startswith(_ZIP) else _from_json(data, name)
 
 
 def _from_json(data: bytes, name: str) -> Any:
@@ -53,33 +52,6 @@ def _from_json(data: bytes, name: str) -> Any:
     if not isinstance(value, (dict, list)):
         raise CommandError(f"{name} must hold a JSON object or list. It holds: {str(value)[:60]}.")
     return value
-
-
-def _from_npz(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        with np.load(BytesIO(data), allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-            raise ValueError("it holds other files")
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise CommandError(f"{name} is no .npz file of plain arrays, or it is damaged: {error}.") from error
-    values: dict[str, Any] = {}
-    for key, array in arrays.items():
-        if key.endswith(_LENGTHS) and key.removesuffix(_LENGTHS) in arrays:
-            continue
-        lengths = arrays.get(key + _LENGTHS)
-        values[key] = array if lengths is None else _rows(array, lengths, key, name)
-    return values
-
-
-def _rows(array: np.ndarray, lengths: np.ndarray, key: str, name: str) -> list[np.ndarray]:
-    whole = lengths.ndim == 1 and lengths.dtype.kind in "iu" and array.ndim > 0
-    if not whole or (lengths < 0).any() or int(lengths.sum()) != len(array):
-        raise CommandError(
-            f"{name}: {key + _LENGTHS!r} must be integers that add up to the {len(array) if array.ndim else 0} entries "
-            f"of {key!r}. Received: {lengths.dtype} {lengths.shape}."
-        )
-    return np.split(array, np.cumsum(lengths)[:-1])
 
 
 def read_options(given: Sequence[str]) -> dict[str, Any]:
@@ -204,7 +176,7 @@ def _flat(arrays: Arrays) -> dict[str, np.ndarray]:
     for name, value in arrays.items():
         flat[name] = _end_to_end(value) if isinstance(value, list) else value
         if isinstance(value, list):
-            flat[name + _LENGTHS] = np.array([len(row) for row in value])
+            flat[name + LENGTHS] = np.array([len(row) for row in value])
     return flat
 
 

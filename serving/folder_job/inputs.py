@@ -2,20 +2,16 @@
 
 import functools
 import json
-import zipfile
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from keras_seq.serving.array_file import read_array_file
 from keras_seq.serving.errors import InputError, ServingError, listed
 from keras_seq.serving.folder_job.part import BatchPart, digest_of
 
 SUFFIXES = (".txt", ".jsonl", ".npz", ".npy")
 _BOM = b"\xef\xbb\xbf"
-_LENGTHS = ".lengths"
 
 
 def plan_parts(folder: Path, rows_per_part: int) -> list[BatchPart]:
@@ -71,7 +67,7 @@ def _lines_in_parts(path: Path, name: str, rows_per_part: int) -> Iterator[Batch
 def _arrays_in_parts(path: Path, name: str, rows_per_part: int) -> Iterator[BatchPart]:
     data = path.read_bytes()
     whole = digest_of(data)
-    arrays = _read_arrays(data, name)
+    arrays = read_array_file(data, name)
     counts = {key: len(value) for key, value in arrays.items()}
     if len(set(counts.values())) != 1:
         raise InputError(f"{name}: inputs must have the same number of rows. Received: {counts}.")
@@ -160,36 +156,9 @@ def read_rows(folder: Path, part: BatchPart) -> dict[str, Any]:
 def _load(path: Path, name: str, changed_ns: int, size: int) -> tuple[str, dict[str, Any]]:
     """A file of arrays and its digest; read once as long as nobody changes it."""
     data = path.read_bytes()
-    return digest_of(data), _read_arrays(data, name)
+    return digest_of(data), read_array_file(data, name)
 
 
 def _check_unchanged(part: BatchPart, digest: str):
     if digest != part.digest:
         raise ServingError(f"{part.source} was changed while the job ran. Run it again when the file is whole.")
-
-
-def _read_arrays(data: bytes, name: str) -> dict[str, Any]:
-    try:
-        loaded = np.load(BytesIO(data), allow_pickle=False)
-        arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
-        if not arrays or not all(isinstance(array, np.ndarray) and array.ndim for array in arrays.values()):
-            raise ValueError("it holds something else")
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{name} is no file of plain arrays of rows, or it is damaged: {error}.") from None
-    values: dict[str, Any] = {}
-    for key, array in arrays.items():
-        if key.endswith(_LENGTHS) and key.removesuffix(_LENGTHS) in arrays:
-            continue
-        lengths = arrays.get(key + _LENGTHS)
-        values[key] = array if lengths is None else _cut(array, lengths, key, name)
-    return values
-
-
-def _cut(array: np.ndarray, lengths: np.ndarray, key: str, name: str) -> list[np.ndarray]:
-    whole = lengths.ndim == 1 and lengths.dtype.kind in "iu"
-    if not whole or (lengths < 0).any() or int(lengths.sum()) != len(array):
-        raise InputError(
-            f"{name}: {key + _LENGTHS!r} must be integers that add up to the {len(array)} entries of {key!r}. "
-            f"Received: {lengths.dtype} {lengths.shape}."
-        )
-    return np.split(array, np.cumsum(lengths)[:-1]) if len(lengths) else []

@@ -102,7 +102,7 @@ def test_the_table_shows_the_values(keras_seq_command, bundle_path, pipe, expect
         (b"\xff\xfe", "stdin is neither .npz nor JSON"),
         (b"", "stdin is neither .npz nor JSON"),
         (b'"four"', "must hold a JSON object or list. It holds: four."),
-        (b"PK\x03\x04 and no more", "stdin is no .npz file of plain arrays, or it is damaged"),
+        (b"PK\x03\x04 and no more", "stdin is no file of plain arrays of rows, or it is damaged"),
     ],
 )
 def test_bad_input_exits_2_with_one_line(keras_seq_command, bundle_path, pipe, data, message):
@@ -126,7 +126,7 @@ def test_pickled_arrays_are_refused(keras_seq_command, bundle_path, tmp_path):
     np.savez(tmp_path / "rows.npz", words=np.array([[4], [8, 15]], dtype=object))
     done = keras_seq_command("predict", bundle_path, "-i", tmp_path / "rows.npz")
     assert (done.code, done.out) == (2, "")
-    assert "is no .npz file of plain arrays" in done.err
+    assert "is no file of plain arrays of rows" in done.err
 
 
 def test_input_and_output_files_are_checked(keras_seq_command, bundle_path, ragged_npz, tmp_path):
