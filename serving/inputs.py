@@ -182,7 +182,8 @@ def check_values(
             index = _first(~finite)
             mend = "Find out where it arises, or leave the row out."
             refuse(spec, f"the value at {position(index)} is {array[index]}", received(array), mend)
-    if spec.maximum is not None and (array.min() < 0 or array.max() > spec.maximum):
+    # One pass over the array: who does not look at the sign takes a negative id for a huge one.
+    if spec.maximum is not None and array.view(array.dtype.str.replace("i", "u")).max() > spec.maximum:
         index = _first((array < 0) | (array > spec.maximum))
         mend = "Map what is not in the vocabulary to its unknown token, as in training."
         wrong = f"ids run from 0 to {spec.maximum}, and the one at {position(index)} is {array[index]}"

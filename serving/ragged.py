@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,48 +30,40 @@ def row_dim(spec: TensorSpec) -> str | None:
     return spec.shape[1] if len(spec.shape) > 1 and isinstance(spec.shape[1], str) else None
 
 
-@dataclass(frozen=True)
-class _Column:
-    """One checked input: all its rows end to end, shape `(sum of lengths, ...)`, or whole where rows do not differ."""
+class _Block(NamedTuple):
+    """Rows of equal lengths, checked: an array of one caller's for each input, or one row of its list."""
 
-    spec: TensorSpec
-    values: np.ndarray
-    lengths: np.ndarray | None  # (batch,), None where the input has no dimension that rows may differ in
+    arrays: tuple[np.ndarray, ...]  # in the order of the graph's inputs, each (rows, ...)
+    lengths: tuple[int, ...]  # along each of `_row_dims`
 
     @property
     def num_rows(self) -> int:
-        return len(self.values if self.lengths is None else self.lengths)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the rows as one array, where their lengths are equal."""
-        shape = self.values.shape
-        return shape if self.lengths is None else (len(self.lengths), int(self.lengths[0]), *shape[1:])
-
-    def rows(self, indices: np.ndarray) -> np.ndarray:
-        """The rows at `indices` as one array, filled up to the longest of them."""
-        if self.lengths is None:
-            return self.values[indices]
-        lengths = self.lengths[indices]
-        if len(indices) == self.num_rows and (lengths == lengths[0]).all():  # as they are
-            return self.values.reshape(len(indices), -1, *self.values.shape[1:])
-        starts = (np.cumsum(self.lengths) - self.lengths)[indices]
-        fill = 0 if self.spec.pad_value is None else self.spec.pad_value  # without one, lengths are equal
-        batch = np.full((len(indices), lengths.max(), *self.values.shape[1:]), fill, self.values.dtype)
-        for row, start, length in zip(batch, starts, lengths, strict=True):
-            row[:length] = self.values[start : start + length]
-        return batch
+        return len(self.arrays[0])
 
 
-def _read_column(value: Any, spec: TensorSpec, limits: Mapping[str, int]) -> _Column:
-    if row_dim(spec) is None:
-        array = check_array(value, spec)
+def _row_dims(graph: GraphSpec) -> list[str]:
+    """Names of the dimensions along which rows may differ."""
+    return list(dict.fromkeys(dim for spec in graph.inputs if (dim := row_dim(spec)) is not None))
+
+
+def _unpadded(graph: GraphSpec) -> list[int]:
+    """Which of `_row_dims` cannot be padded, as the graph would take the padding for steps."""
+    fixed = {row_dim(spec) for spec in graph.inputs if spec.pad_value is None}
+    return [i for i, dim in enumerate(_row_dims(graph)) if dim in fixed]
+
+
+def _read_array(value: Any, spec: TensorSpec, limits: Mapping[str, int]) -> np.ndarray:
+    array = check_array(value, spec)
+    if limits:
         check_limits(array.shape, spec, limits)
-        return _Column(spec, array, None)
-    if not isinstance(value, (list, tuple)):
-        array = check_array(value, spec)
-        check_limits(array.shape, spec, limits)
-        return _Column(spec, array.reshape(-1, *array.shape[2:]), np.full(array.shape[0], array.shape[1]))
+    return array
+
+
+def _read_list(value: Any, spec: TensorSpec, limits: Mapping[str, int]) -> list[np.ndarray]:
+    """The rows of an input, each `(1, ...)`."""
+    if row_dim(spec) is None or not isinstance(value, (list, tuple)):
+        array = _read_array(value, spec, limits)
+        return [array[i : i + 1] for i in range(len(array))]
     rows = [as_array(row, spec) for row in value]
     if not rows:
         refuse(spec, "the batch is empty", "a list of 0 rows", "Give at least one row.")
@@ -102,46 +94,30 @@ def _read_column(value: Any, spec: TensorSpec, limits: Mapping[str, int]) -> _Co
 
     values = cast(np.concatenate(rows), spec, received)
     check_values(values, spec, received, position)
-    return _Column(spec, values, lengths)
+    return [values[np.newaxis, end - length : end] for end, length in zip(ends, lengths, strict=True)]
 
 
-def _row_lengths(columns: Sequence[_Column]) -> dict[str, np.ndarray]:
-    """Dimension name to the rows' lengths in it, shape `(batch,)`; refuses inputs that disagree."""
-    first = columns[0]
-    known: dict[str, _Column] = {}
-    for column in columns:
-        if column.num_rows != first.num_rows:
+def _check_lengths(columns: Sequence[Sequence[np.ndarray]], graph: GraphSpec):
+    """Refuse inputs that disagree on the number of rows or on their lengths."""
+    first = graph.inputs[0]
+    known: dict[str, tuple[TensorSpec, list[int]]] = {}
+    for spec, rows in zip(graph.inputs, columns, strict=True):
+        if len(rows) != len(columns[0]):
             raise InputError(
-                f"Inputs must have the same number of rows: {first.spec.name!r} has {first.num_rows}, "
-                f"{column.spec.name!r} has {column.num_rows}."
+                f"Inputs must have the same number of rows: {first.name!r} has {len(columns[0])}, "
+                f"{spec.name!r} has {len(rows)}."
             )
-        if column.lengths is None:
+        dim = row_dim(spec)
+        if dim is None:
             continue
-        other = known.setdefault(row_dim(column.spec), column)
-        differ = np.flatnonzero(other.lengths != column.lengths)
-        if differ.size:
-            row = int(differ[0])
+        lengths = [row.shape[1] for row in rows]
+        other, others = known.setdefault(dim, (spec, lengths))
+        if lengths != others:
+            row = next(i for i, (one, two) in enumerate(zip(lengths, others, strict=True)) if one != two)
             raise InputError(
-                f"Row {row} must have one length along {row_dim(column.spec)!r} in every input: {other.spec.name!r} "
-                f"has {other.lengths[row]}, {column.spec.name!r} has {column.lengths[row]}."
+                f"Row {row} must have one length along {dim!r} in every input: {other.name!r} has {others[row]}, "
+                f"{spec.name!r} has {lengths[row]}."
             )
-    return {dim: column.lengths for dim, column in known.items()}
-
-
-def _unpadded(columns: Sequence[_Column]) -> list[str]:
-    """Names of the dimensions that cannot be padded, as the graph would take the padding for steps."""
-    return sorted({row_dim(c.spec) for c in columns if c.lengths is not None and c.spec.pad_value is None})
-
-
-def _groups(columns: Sequence[_Column], lengths: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Row indices of each call to make: all rows in one, or by equal length where padding would change the answer."""
-    fixed = _unpadded(columns)
-    if not fixed:
-        return [np.arange(columns[0].num_rows)]
-    keys = np.stack([lengths[dim] for dim in fixed], axis=1)
-    _, group = np.unique(keys, axis=0, return_inverse=True)
-    group = group.reshape(-1)  # NumPy 2.0 alone keeps a second dimension here
-    return [np.flatnonzero(group == i) for i in range(group.max() + 1)]
 
 
 @dataclass(frozen=True)
@@ -152,39 +128,40 @@ class Rows:
 
     Attributes:
         graph: The graph's signature.
-        columns: Input by input, in the order of the graph's.
-        lengths: Dimension name to the rows' lengths in it, shape `(batch,)`.
+        blocks: The rows: one block for arrays, one a row for lists.
         whole: Given as arrays throughout, so that the answers are arrays too.
     """
 
     graph: GraphSpec
-    columns: tuple[_Column, ...]
-    lengths: Mapping[str, np.ndarray]
+    blocks: tuple[_Block, ...]
     whole: bool
 
     def __len__(self) -> int:
-        return self.columns[0].num_rows
+        return self.blocks[0].num_rows if self.whole else len(self.blocks)
 
     @cached_property
     def length(self) -> int:
         """Steps of the longest row, 1 where rows have none."""
-        return max((int(lengths.max()) for lengths in self.lengths.values()), default=1)
+        return max(max(block.lengths, default=1) for block in self.blocks)
 
     @cached_property
     def num_tokens(self) -> int:
         """Steps of all rows together, without padding."""
-        return max((int(lengths.sum()) for lengths in self.lengths.values()), default=len(self))
+        lengths = zip(*(block.lengths for block in self.blocks), strict=True)
+        return self.blocks[0].num_rows * max(map(sum, lengths), default=len(self.blocks))
 
-    @property
+    @cached_property
     def sizes(self) -> Hashable:
         """Sizes of all dimensions but the batch and the rows' lengths: equal for rows that can share a call."""
-        return tuple(column.values.shape[1:] for column in self.columns)
+        arrays = zip(self.graph.inputs, self.blocks[0].arrays, strict=True)
+        return tuple(array.shape[1 if row_dim(spec) is None else 2 :] for spec, array in arrays)
 
     @property
     def fixed_lengths(self) -> Hashable:
         """The rows' lengths in dimensions that cannot be padded; None in the place of one where they differ."""
-        lengths = [self.lengths[dim] for dim in _unpadded(self.columns)]
-        return tuple(int(n[0]) if (n == n[0]).all() else None for n in lengths)
+        fixed = _unpadded(self.graph)
+        lengths = ({block.lengths[i] for block in self.blocks} for i in fixed)
+        return tuple(found.pop() if len(found) == 1 else None for found in lengths)
 
 
 def read_rows(values: Mapping[str, Any], graph: GraphSpec) -> Rows:
@@ -198,11 +175,16 @@ def read_rows(values: Mapping[str, Any], graph: GraphSpec) -> Rows:
     Raises:
         InputError: If anything about the inputs does not suit.
     """
-    whole = not any(isinstance(values[spec.name], (list, tuple)) and row_dim(spec) for spec in graph.inputs)
-    columns = tuple(_read_column(values[spec.name], spec, graph.limits) for spec in graph.inputs)
-    if whole:
-        check_sizes([(column.spec, column.shape) for column in columns])
-    return Rows(graph, columns, _row_lengths(columns), whole)
+    dims, limits = _row_dims(graph), graph.limits
+    if any(isinstance(values[spec.name], (list, tuple)) and row_dim(spec) for spec in graph.inputs):
+        columns = [_read_list(values[spec.name], spec, limits) for spec in graph.inputs]
+        _check_lengths(columns, graph)
+        measured = {row_dim(spec): rows for spec, rows in zip(graph.inputs, columns, strict=True)}
+        lengths = zip(*([row.shape[1] for row in measured[dim]] for dim in dims), strict=True)
+        return Rows(graph, tuple(map(_Block, zip(*columns, strict=True), lengths)), whole=False)
+    arrays = tuple(_read_array(values[spec.name], spec, limits) for spec in graph.inputs)
+    sizes = check_sizes([(spec, array.shape) for spec, array in zip(graph.inputs, arrays, strict=True)])
+    return Rows(graph, (_Block(arrays, tuple(sizes[dim] for dim in dims)),), whole=True)
 
 
 def run_together(requests: Sequence[Rows], run: Run) -> list[dict[str, np.ndarray | list[np.ndarray]]]:
@@ -220,72 +202,65 @@ def run_together(requests: Sequence[Rows], run: Run) -> list[dict[str, np.ndarra
         other. For arrays: arrays. A dimension `target`, which no input has, is as long as the longest hypothesis, of
         the row or of the array, where the graph tells the lengths in an output `lengths`.
     """
-    columns = _merge(requests)
-    lengths = {dim: _joined([request.lengths[dim] for request in requests]) for dim in requests[0].lengths}
-    groups = _groups(columns, lengths)
-    answers = [run({column.spec.name: column.rows(indices) for column in columns}) for indices in groups]
-    places = np.empty((columns[0].num_rows, 2), int)  # of each row: which call, and which row there
-    for i, indices in enumerate(groups):
-        places[indices, 0], places[indices, 1] = i, np.arange(len(indices))
-    results, start = [], 0
+    graph = requests[0].graph
+    fixed = _unpadded(graph)
+    calls: dict[tuple[int, ...], list[_Block]] = {}
     for request in requests:
-        mine = places[start : start + len(request)]
-        results.append(_whole(request, answers, mine) if request.whole else _by_row(request, answers, mine))
-        start += len(request)
-    return results
+        for block in request.blocks:
+            calls.setdefault(tuple(block.lengths[i] for i in fixed), []).append(block)
+    found: dict[int, tuple[dict[str, np.ndarray], slice]] = {}  # of each block: the call's answer, and its rows there
+    for blocks in calls.values():
+        answer, start = run(_join(blocks, graph)), 0
+        for block in blocks:
+            found[id(block)] = answer, slice(start, start + block.num_rows)
+            start += block.num_rows
+    dims = _row_dims(graph)
+    tells_target = "target" not in dims and any(spec.name == "lengths" for spec in graph.outputs)
+
+    def answers(request: Rows) -> list[dict[str, np.ndarray]]:
+        """What each block gets."""
+        cut = []
+        for block in request.blocks:
+            answer, rows = found[id(block)]
+            sizes = dict(zip(dims, block.lengths, strict=True))
+            if tells_target:
+                sizes["target"] = int(answer["lengths"][rows].max())
+            cut.append({spec.name: answer[spec.name][(rows, *_cuts(spec, sizes))] for spec in graph.outputs})
+        return cut
+
+    return [answers(request)[0] if request.whole else _by_row(answers(request), graph) for request in requests]
 
 
-def _merge(requests: Sequence[Rows]) -> tuple[_Column, ...]:
-    """The columns of all callers, end to end."""
-    if len(requests) == 1:
-        return requests[0].columns
-    return tuple(
-        _Column(
-            columns[0].spec,
-            np.concatenate([column.values for column in columns]),
-            None if columns[0].lengths is None else np.concatenate([column.lengths for column in columns]),
-        )
-        for columns in zip(*(request.columns for request in requests), strict=True)
-    )
+def _join(blocks: Sequence[_Block], graph: GraphSpec) -> dict[str, np.ndarray]:
+    """The rows of all blocks as one array for each input, filled up to the longest."""
+    if len(blocks) == 1:
+        return {spec.name: array for spec, array in zip(graph.inputs, blocks[0].arrays, strict=True)}
+    feeds = {}
+    for spec, arrays in zip(graph.inputs, zip(*(block.arrays for block in blocks), strict=True), strict=True):
+        longest = max(array.shape[1] for array in arrays) if row_dim(spec) is not None else None
+        if longest is None or all(array.shape[1] == longest for array in arrays):
+            feeds[spec.name] = np.concatenate(arrays)
+            continue
+        rows = sum(map(len, arrays))
+        batch = np.full((rows, longest, *arrays[0].shape[2:]), spec.pad_value, arrays[0].dtype)
+        start = 0
+        for array in arrays:
+            batch[start : start + len(array), : array.shape[1]] = array
+            start += len(array)
+        feeds[spec.name] = batch
+    return feeds
 
 
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-Answers = Sequence[Mapping[str, np.ndarray]]
-
-
-def _whole(request: Rows, answers: Answers, places: np.ndarray) -> dict[str, np.ndarray]:
-    """The answer for arrays. Their rows have one length, so they all went into one call, one after the other."""
-    answer = answers[places[0, 0]]
-    first, last = int(places[0, 1]), int(places[-1, 1]) + 1
-    sizes = {dim: int(lengths[0]) for dim, lengths in request.lengths.items()}
-    if _tells_target(request):
-        sizes["target"] = int(answer["lengths"][first:last].max())
-    return {spec.name: answer[spec.name][(slice(first, last), *_cuts(spec, sizes))] for spec in request.graph.outputs}
-
-
-def _by_row(request: Rows, answers: Answers, places: np.ndarray) -> dict[str, np.ndarray | list[np.ndarray]]:
-    """The answer for a list of rows."""
-    sizes = [{dim: int(lengths[i]) for dim, lengths in request.lengths.items()} for i in range(len(request))]
-    if _tells_target(request):
-        for size, (call, row) in zip(sizes, places, strict=True):
-            size["target"] = int(answers[call]["lengths"][row].max())
+def _by_row(answers: Sequence[Mapping[str, np.ndarray]], graph: GraphSpec) -> dict[str, np.ndarray | list[np.ndarray]]:
+    """The answers of blocks of one row each, put together."""
     results: dict[str, np.ndarray | list[np.ndarray]] = {}
-    for spec in request.graph.outputs:
-        rows = [answers[call][spec.name][row] for call, row in places]
-        if any(isinstance(dim, str) for dim in spec.shape[1:]):
-            results[spec.name] = [row[_cuts(spec, size)] for row, size in zip(rows, sizes, strict=True)]
-        else:
-            results[spec.name] = np.stack(rows)
+    for spec in graph.outputs:
+        rows = [answer[spec.name] for answer in answers]
+        dynamic = any(isinstance(dim, str) for dim in spec.shape[1:])
+        results[spec.name] = [row[0] for row in rows] if dynamic else np.concatenate(rows)
     return results
-
-
-def _tells_target(request: Rows) -> bool:
-    return "target" not in request.lengths and any(spec.name == "lengths" for spec in request.graph.outputs)
 
 
 def _cuts(spec: TensorSpec, sizes: Mapping[str, int]) -> tuple[slice, ...]:
-    """What takes one row of an output, shape `spec.shape[1:]`, without what stands for padding."""
+    """What takes rows of an output, each of `spec.shape[1:]`, without what stands for padding."""
     return tuple(slice(sizes.get(dim)) for dim in spec.shape[1:])

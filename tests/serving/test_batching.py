@@ -368,7 +368,8 @@ def test_the_answer_alone_equals_the_answer_in_any_company(masked, seed, write_b
     with Predictor(write_bundle(mask=masked), num_threads=1) as predictor:
 
         def run(requests):
-            if any((column.values == failing).any() for request in requests for column in request.rows.columns):
+            blocks = (block for request in requests for block in request.rows.blocks)
+            if any((array == failing).any() for block in blocks for array in block.arrays):
                 raise ServingError("poison")
             return predictor.run(requests)
 
