@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 from collections.abc import AsyncIterator
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -24,6 +25,22 @@ _PARTS = (
     metrics_routes,
     page_routes,
 )
+
+
+class _Application(FastAPI):
+    """FastAPI behind the gate, which is the outermost layer: what every request passes is passed once."""
+
+    def __init__(self, context: Context, **settings: Any):
+        super().__init__(**settings)
+        self.state.context = context
+        routers = [part.routes(context) for part in _PARTS]
+        for router in routers:
+            self.include_router(router)
+        errors.install(self, context)
+        self._entrance = Gate(Shortcut(super().__call__, routers), context)
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any):
+        await self._entrance(scope, receive, send)
 
 
 def create_app(repository: ModelRepository) -> FastAPI:
@@ -50,7 +67,8 @@ def create_app(repository: ModelRepository) -> FastAPI:
         yield
         await repository.close()
 
-    app = FastAPI(
+    return _Application(
+        context,
         title="keras_seq",
         version=importlib.metadata.version("keras_seq"),
         summary="Sequence models behind the Open Inference Protocol, plain texts and streams.",
@@ -58,11 +76,3 @@ def create_app(repository: ModelRepository) -> FastAPI:
         docs_url=None,  # the framework's pages load scripts from elsewhere: /docs is ours
         redoc_url=None,
     )
-    app.state.context = context
-    routers = [part.routes(context) for part in _PARTS]
-    for router in routers:
-        app.include_router(router)
-    errors.install(app, context)
-    app.add_middleware(Shortcut, routers=routers)
-    app.add_middleware(Gate, context=context)
-    return app

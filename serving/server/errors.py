@@ -48,7 +48,7 @@ _FRAMEWORK = {  # what the web framework says of these would help nobody
 def install(app: FastAPI, context: Any):
     """Give the application's errors, and those of the web framework, the common form.
 
-    What is not foreseen goes on to the gate, which logs it and answers.
+    What is not foreseen is answered in the same form, and goes on to the gate, which logs it.
 
     Args:
         app: The application.
@@ -62,8 +62,13 @@ def install(app: FastAPI, context: Any):
             log_unforeseen(error, request_id)
         return JSONResponse(fault.body(request_id), fault.status, dict(fault.headers))
 
+    async def answer_unforeseen(request: Request, error: Exception) -> JSONResponse:
+        fault = describe(error, context)  # the framework raises the error again, and the gate logs it
+        return JSONResponse(fault.body(request.scope.get("state", {}).get("request_id", "")), fault.status)
+
     for kind in (ServingError, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, answer)
+    app.add_exception_handler(Exception, answer_unforeseen)
 
 
 def describe(error: BaseException, context: Any) -> Fault:

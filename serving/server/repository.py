@@ -14,6 +14,7 @@ from keras_seq.serving.errors import NotFound, ServingError, Unavailable, listed
 from keras_seq.serving.server.served_model import NAME, ServedModel
 from keras_seq.serving.server.settings import ServerSettings
 from keras_seq.serving.server.signature import Signature
+from keras_seq.serving.server.spare_memory import give_back
 
 _log = logging.getLogger(__name__)
 
@@ -138,8 +139,10 @@ class ModelRepository:
                     for other in folders.keys() - served.keys():
                         self._note(name, other, "UNAVAILABLE", str(error) if other == version else "not loaded")
                     raise
+            self._refuse_if_closed()  # meanwhile
             self._models[name] = dict(sorted(loaded.items(), key=lambda item: int(item[0])))
             self._states[name] = {version: ModelState(name, version, "READY") for version in self._models[name]}
+            await asyncio.to_thread(give_back)
 
     async def unload(self, name: str):
         """Take a model away. Requests that it has taken are answered still.
@@ -152,6 +155,7 @@ class ModelRepository:
                 raise NotFound(f"Model {name!r} is not loaded. Loaded: {listed(self._models)}.")
             for version in self._models.pop(name):
                 self._note(name, version, "UNAVAILABLE", "unloaded")
+            await asyncio.to_thread(give_back)
 
     def index(self) -> list[ModelState]:
         """How every version of every model stands."""
