@@ -10,6 +10,7 @@ import pytest
 
 from keras_seq.serving import BundleError, NotFound, Predictor, ServingError, Unavailable
 from keras_seq.serving.server import ModelRepository, ModelState, ServerSettings
+from keras_seq.serving.server import repository as repository_module
 
 INPUTS = {"words": [[4, 2, 3], [5]], "shapes": [np.ones((3, 3)), np.zeros((1, 3))]}
 
@@ -192,6 +193,23 @@ def test_a_reload_takes_up_new_versions_and_drops_those_that_are_gone(folder, wr
         await assert_answers(repository.get("tagger"), folder / "tagger" / "11")
 
     run(test, None, folder)
+
+
+def test_memory_is_given_back_when_models_come_and_go(folder, monkeypatch):
+    given = []
+    monkeypatch.setattr(repository_module, "give_back", lambda: given.append(1))
+
+    async def test(repository):
+        await repository.load("plain")
+        await repository.load("plain")
+        await repository.unload("plain")
+        assert len(given) == 3
+
+    run(test, None, folder)
+
+
+def test_giving_memory_back_works_wherever_it_is_tried():
+    repository_module.give_back()
 
 
 def test_a_closed_repository_answers_nobody(write_bundle):
