@@ -28,6 +28,15 @@ from tagging.terminal import heading, print_groups, print_labels, print_latencie
 from tagging.training import tag, train
 
 BATCH_SIZES, SENTENCE_LENGTH = (1, 32), 20
+# What the server's page offers, by the task.
+TO_TRY = {
+    "python": [
+        "for name in sorted(names):",
+        "def area(self, radius): return pi * radius ** 2",
+        'raise ValueError("empty")',
+    ],
+    "conllu": ["The dog barks at the mail carrier.", "Time flies like an arrow.", "They can fish."],
+}
 DROPOUT = {"lstm": 0.3, "transformer": 0.1}  # the transformer drops features between its layers as well
 
 
@@ -125,7 +134,8 @@ def export(
     Returns:
         Whether the bundle was written and computes what the model computes.
     """
-    settings = {"tokenizer": tokenizers, "labels": labels, "metadata": {"task": task}}
+    metadata = {"task": task, "examples": TO_TRY[task]}
+    settings = {"tokenizer": tokenizers, "labels": labels, "metadata": metadata}
     try:
         with console.status("exporting") as status:
             report = export_model(model, out, **settings, overwrite=True, verify=True, progress=status.update)

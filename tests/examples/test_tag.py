@@ -81,7 +81,8 @@ def test_the_bundle_has_native_nodes_and_everything_that_serving_needs(demo):
     assert manifest["graphs"]["model"]["operators"]["LSTM"] == 1
     assert "Loop" not in manifest["graphs"]["model"]["operators"]
     assert [entry["pad_value"] for entry in manifest["graphs"]["model"]["inputs"]] == [0, 0]
-    assert manifest["metadata"] == {"task": "conllu"}
+    assert manifest["metadata"]["task"] == "conllu"
+    assert "The dog barks at the mail carrier." in manifest["metadata"]["examples"]
     assert manifest["labels"] == {"tags": ["DET", "NOUN", "PART", "PROPN", "VERB"]}
     assert set(manifest["tokenizers"]) == {"words", "characters"}
     assert all(row["passed"] for row in manifest["parity"])
