@@ -1,6 +1,7 @@
 """Bundles made by hand with `onnx.helper`, and a NumPy oracle for what is in them. Nothing here uses the exporter."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from keras_seq.serving import FileSpec, GraphSpec, Manifest, Predictor, StateSpec, Stream, TensorSpec
+from keras_seq.serving.session import Session
 from tests.serving.toy_decoder import write_decoder
 
 VOCABULARY, EMBEDDING, FEATURES, UNITS, TAGS = 23, 5, 3, 7, 11
@@ -225,3 +227,20 @@ def draw():
         return words, [rng.normal(size=(n, FEATURES)).astype("float32") for n in lengths]
 
     return draw_rows
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Calls of ONNX Runtime wait at it while it is closed: `gate.clear()`; they note their rows in `gate.rows`."""
+    event, run = threading.Event(), Session.run
+    event.set()
+    event.rows = []
+
+    def waiting(self, feeds):
+        event.rows.append(next(iter(feeds.values())).shape[0])
+        event.wait(60)
+        return run(self, feeds)
+
+    monkeypatch.setattr(Session, "run", waiting)
+    yield event
+    event.set()

@@ -1,7 +1,6 @@
 """Streams of a server: what each is told does not depend on who else is there, and nobody's trouble is another's."""
 
 import asyncio
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -30,23 +29,6 @@ def sequences(draw):
         return [{"words": words[np.newaxis], "shapes": shapes[np.newaxis]} for words, shapes in pairs]
 
     return draw_sequences
-
-
-@pytest.fixture
-def gate(monkeypatch):
-    """Calls of ONNX Runtime wait at it while it is closed: `gate.clear()`; they count themselves in `gate.rows`."""
-    event, run = threading.Event(), Session.run
-    event.set()
-    event.rows = []
-
-    def waiting(self, feeds):
-        event.rows.append(next(iter(feeds.values())).shape[0])
-        event.wait(10)
-        return run(self, feeds)
-
-    monkeypatch.setattr(Session, "run", waiting)
-    yield event
-    event.set()
 
 
 def chunk(inputs, start, stop):

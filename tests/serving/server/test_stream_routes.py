@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import threading
 import time
 import urllib.request
 from socket import SO_RCVBUF, SOL_SOCKET, create_connection
@@ -16,7 +15,6 @@ from websockets.exceptions import ConnectionClosed
 from keras_seq.serving import Predictor, Stream
 from keras_seq.serving.server import ModelRepository, ServerSettings, create_app
 from keras_seq.serving.server.run import ThreadedServer
-from keras_seq.serving.session import Session
 from tests.serving.test_chunk_text import add_tokenizer
 from tests.serving.toy_cache import FEATURES, LONGEST, attended, write_cache
 from tests.serving.toy_text import document
@@ -40,23 +38,6 @@ def server(masked_path, tmp_path_factory):
     limits = {"max_length": 64, "max_body_bytes": 300_000, "max_snapshot_bytes": 4000, "timeout_seconds": 20.0}
     with serving(bundles, **limits) as server:
         yield server
-
-
-@pytest.fixture
-def gate(monkeypatch):
-    """Calls of ONNX Runtime wait at it while it is closed: `gate.clear()`; they note their rows in `gate.rows`."""
-    event, run = threading.Event(), Session.run
-    event.set()
-    event.rows = []
-
-    def waiting(self, feeds):
-        event.rows.append(next(iter(feeds.values())).shape[0])
-        event.wait(60)
-        return run(self, feeds)
-
-    monkeypatch.setattr(Session, "run", waiting)
-    yield event
-    event.set()
 
 
 def open_stream(server, model="tagger", query="", **arguments):
