@@ -9,6 +9,8 @@ import pytest
 
 from keras_seq.serving import Batcher, DeadlineExceeded, InputError, Overloaded, Predictor, ServingError, Unavailable
 from keras_seq.serving.batching import bucket
+from keras_seq.serving.session import Session
+from tests.serving.toy_text import document, write_language_model
 
 ATOL = 1e-6
 
@@ -427,6 +429,30 @@ def test_requests_with_other_options_run_apart_and_each_as_alone(decoder):
             for one, other in zip(answer[name], rows, strict=True):
                 np.testing.assert_array_equal(one, other)
     assert requests[0].key == requests[2].key != requests[1].key
+
+
+def test_what_is_drawn_at_random_has_a_call_of_its_own_as_it_depends_on_the_place_in_the_batch(
+    decoder, tmp_path, monkeypatch
+):
+    decoding = {"strategy": "Sampling", "start_id": 1, "end_id": 2}
+    path = write_language_model(tmp_path / "stories", decoding, {"max_length": 7, "seed": 0}, document())
+    calls, run = [], Session.run
+
+    def counted(self, feeds):
+        calls.append(len(next(iter(feeds.values()))))
+        return run(self, feeds)
+
+    monkeypatch.setattr(Session, "run", counted)
+    with Predictor(path, graph="generate") as writer:
+        drawn = [writer.read([[4, 5]]) for _ in range(3)]
+        writer.run(drawn)
+    assert calls == [1, 1, 1]
+    assert len({request.key for request in drawn}) == 3
+    calls.clear()
+    searched = [decoder.read([[4, 2], [5]]) for _ in range(3)]
+    decoder.run(searched)
+    assert calls == [6]
+    assert len({request.key for request in searched}) == 1
 
 
 def test_a_request_is_checked_before_it_meets_others(write_bundle):
