@@ -37,6 +37,8 @@ class _Application(FastAPI):
         for router in routers:
             self.include_router(router)
         errors.install(self, context)
+        for route in self.routes:  # the framework works out what lies behind at the first request: not while one waits
+            route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})
         self._entrance = Gate(Shortcut(super().__call__, routers), context)
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any):
