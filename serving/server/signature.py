@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from keras_seq.serving.option_spec import OptionSpec
-from keras_seq.serving.tensor_spec import StateSpec, TensorSpec
+from keras_seq.serving.tensor_spec import TensorSpec
 
 
 @dataclass(frozen=True)
@@ -11,12 +11,11 @@ class Signature:
     """One graph of a bundle, asked in numbers or in texts: what the inference protocol calls a model.
 
     Attributes:
-        name: Under which it is asked: `"tagger"`, `"tagger.text"`, `"tagger.step"`, `"dates.generate_text"`.
+        name: Under which it is asked: `"tagger"`, `"tagger.text"`, `"dates.generate_text"`.
         graph: The graph that runs.
         takes_text: Whether texts go in.
         inputs: What goes in; where `takes_text`, those of them in `text_inputs` as texts.
         outputs: The numbers that come out.
-        states: Of a graph that carries some: more inputs and outputs.
         options: What may be set besides.
         text_inputs: Names of the inputs that have a tokenizer.
         one_text: Whether one text a row is enough for all of them.
@@ -28,7 +27,6 @@ class Signature:
     takes_text: bool
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    states: tuple[StateSpec, ...] = ()
     options: tuple[OptionSpec, ...] = ()
     text_inputs: tuple[str, ...] = ()
     one_text: bool = False
