@@ -25,6 +25,15 @@ Imports = Annotated[
     ),
 ]
 Graph = Annotated[str, typer.Option("--graph", metavar="NAME", help="Which of the bundle's graphs.")]
+Variant = Annotated[
+    str | None,
+    typer.Option(
+        "--variant",
+        metavar="NAME",
+        help="Which of the graph's variants, such as int8; by default the graph as it was exported.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Atol = Annotated[float, typer.Option("--atol", min=0.0, help="Allowed absolute difference.")]
 Rtol = Annotated[float, typer.Option("--rtol", min=0.0, help="Allowed difference, relative to the value.")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from keras_seq.cli.errors import CommandError
-from keras_seq.cli.options import BundlePath, Json
+from keras_seq.cli.options import BundlePath, Json, Variant
 from keras_seq.cli.output import print_json, print_line, print_table
 
 # What `run_batch` calls the options that --ray alone has.
@@ -58,6 +58,7 @@ def predict(
             show_default=False,
         ),
     ] = None,
+    variant: Variant = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -120,8 +121,10 @@ def predict(
     settings = dict(zip(_OF_RAY, (workers, part_rows, keep, address, overwrite), strict=True))
     settings = {name: value for name, value in settings.items() if value}
     if ray:
-        if text or text_file is not None or stream or threads is not None:
-            raise CommandError("--ray runs folders, each worker on one thread. Leave --text, --stream, --threads out.")
+        if text or text_file is not None or stream or threads is not None or variant is not None:
+            raise CommandError(
+                "--ray runs folders, each worker on one thread. Leave --text, --stream, --threads, --variant out."
+            )
         run_folder(bundle, input, output, graph, read_options(option or ()), settings, json)
         return
     if settings:
@@ -137,23 +140,30 @@ def predict(
     if stream and input is not None:
         raise CommandError("--stream goes on with texts, not with arrays. Give --text, or nothing to begin without.")
     texts = given_texts(text, text_file)
+    runs = {"variant": variant, "num_threads": threads}
     if stream:
-        run_stream(bundle, texts or [""], graph or "generate", options, threads, json)
+        run_stream(bundle, texts or [""], graph or "generate", options, runs, json)
     elif texts is not None:
-        run_texts(bundle, texts, graph, options, threads, output, json)
+        run_texts(bundle, texts, graph, options, runs, output, json)
     else:
-        _run_arrays(bundle, input or "-", graph or "model", options, threads, output, json)
+        _run_arrays(bundle, input or "-", graph or "model", options, runs, output, json)
 
 
 def _run_arrays(
-    bundle: Path, input: str, graph: str, options: dict[str, Any], threads: int | None, output: Path | None, json: bool
+    bundle: Path,
+    input: str,
+    graph: str,
+    options: dict[str, Any],
+    runs: dict[str, Any],
+    output: Path | None,
+    json: bool,
 ) -> None:
     from keras_seq.cli.arrays import as_lists, read_arrays, write_arrays
     from keras_seq.serving import Predictor
 
     if input == "-" and sys.stdin.isatty():
         raise CommandError("there is nothing to read. Give --input FILE, or pipe JSON into the command.")
-    with Predictor(bundle, graph=graph, num_threads=threads) as predictor:
+    with Predictor(bundle, graph=graph, **runs) as predictor:
         answers = predictor.predict(read_arrays(input), options)
         specs = {spec.name: spec for spec in predictor.outputs}
     if output is not None:

@@ -22,7 +22,7 @@ def run_texts(
     texts: list[str],
     graph: str | None,
     options: dict[str, Any],
-    threads: int | None,
+    runs: dict[str, Any],
     output: Path | None,
     json: bool,
 ) -> None:
@@ -33,7 +33,7 @@ def run_texts(
         texts: At least one.
         graph: Which of its graphs; by default `generate` where there is one, else `model`.
         options: Of the graph.
-        threads: How many; by default as many as the process may use.
+        runs: The variant and the number of threads, as `Predictor` takes them.
         output: A `.json` file to write to.
         json: Print JSON, one object a text, instead of tables.
 
@@ -46,11 +46,11 @@ def run_texts(
     bundle = Bundle.load(path)
     graph = graph or ("generate" if "generate" in bundle.manifest.graphs else "model")
     if bundle.graph(graph).decoding is not None:
-        with Generator(bundle, graph=graph, num_threads=threads) as generator:
+        with Generator(bundle, graph=graph, **runs) as generator:
             found = generator.generate_text(texts, **options)
         rows, show = json_hypotheses(texts, found), print_hypotheses
     else:
-        with Predictor(bundle, graph=graph, num_threads=threads) as predictor:
+        with Predictor(bundle, graph=graph, **runs) as predictor:
             found = predictor.predict_text(texts, options)
         rows, show = json_answers(texts, found), print_answers
     if output is not None:
@@ -67,7 +67,7 @@ def run_texts(
 
 
 def run_stream(
-    path: Path, prompts: list[str], graph: str, options: dict[str, Any], threads: int | None, json: bool
+    path: Path, prompts: list[str], graph: str, options: dict[str, Any], runs: dict[str, Any], json: bool
 ) -> None:
     """Prints what a language model goes on with, token by token, one prompt after the other.
 
@@ -76,13 +76,13 @@ def run_stream(
         prompts: At least one; an empty one to begin without.
         graph: The graph that generates.
         options: Of that graph.
-        threads: How many; by default as many as the process may use.
+        runs: The variant and the number of threads, as `Predictor` takes them.
         json: Print JSON, one object a token, instead of text.
 
     Raises:
         ServingError: The bundle or a prompt does not suit.
     """
-    with Generator(path, graph=graph, num_threads=threads) as generator:
+    with Generator(path, graph=graph, **runs) as generator:
         for i, prompt in enumerate(prompts):
             tokens = generator.stream(prompt, **options)
             if json:

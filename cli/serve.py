@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from keras_seq.cli.errors import CommandError
+from keras_seq.cli.options import Variant
 
 _EXTRA = ("fastapi", "uvicorn", "prometheus_client")
 _TOKENS = "KERAS_SEQ_TOKENS"
@@ -43,6 +44,7 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    variant: Variant = None,
     threads: Annotated[int | None, _number("N", "Threads of a call; by default 1.", min=1)] = None,
     workers: Annotated[
         int | None, _number("N", "Calls of a graph at the same time; by default as many as processors.", min=1)
@@ -76,6 +78,7 @@ def serve(
         "host": host,
         "port": port,
         "tokens": _tokens(token_file),
+        "variant": variant,
         "num_threads": threads,
         "workers": workers,
         "max_batch_tokens": max_batch_tokens,

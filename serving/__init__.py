@@ -34,5 +34,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "tensor_spec": ["StateSpec", "TensorSpec"],
         "text_spec": ["TextSpec", "TokenizerSpec"],
         "thread_pool": ["share_threads"],
+        "variant_spec": ["VariantSpec"],
     },
 )

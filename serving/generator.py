@@ -33,6 +33,7 @@ class Generator:
     Args:
         bundle: The bundle's folder, or a `Bundle` already loaded; exported with `generate=` and a strategy.
         graph: Which of its graphs to run.
+        variant: As in `Predictor`; where tokens are streamed, of the graph `step` too.
         num_threads: As in `Predictor`.
         providers: As in `Predictor`.
 
@@ -59,6 +60,7 @@ class Generator:
         bundle: str | Path | Bundle,
         *,
         graph: str = "generate",
+        variant: str | None = None,
         num_threads: int | None = None,
         providers: Sequence[str] | None = None,
     ):
@@ -70,7 +72,7 @@ class Generator:
                 f"It gives: {listed(outputs)}. Run it with `Predictor`."
             )
         self._graph = graph
-        self._settings = {"num_threads": num_threads, "providers": providers}
+        self._settings = {"variant": variant, "num_threads": num_threads, "providers": providers}
         self._predictor = Predictor(bundle, graph=graph, **self._settings)
         self._text = BundleText(bundle, graph)
         self._stream: Stream | None = None  # made when it is first asked for

@@ -1,7 +1,7 @@
 """One ONNX graph of a bundle and its signature."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from keras_seq.serving.errors import BundleError, listed
@@ -10,6 +10,7 @@ from keras_seq.serving.file_spec import check_relative
 from keras_seq.serving.option_spec import OptionSpec
 from keras_seq.serving.tensor_spec import StateSpec, TensorSpec
 from keras_seq.serving.text_spec import TextSpec
+from keras_seq.serving.variant_spec import VariantSpec
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class GraphSpec:
         decoding: How the graph searches for outputs (strategy, num_beams, start_id, end_id, length_term), free in form;
             None for a graph that does not.
         text: The strings that the graph takes and gives besides; None for one of numbers alone.
+        variants: Name to another file that computes the same, such as `"int8"`.
     """
 
     file: str
@@ -41,6 +43,7 @@ class GraphSpec:
     limits: dict[str, int] = field(default_factory=dict)
     decoding: dict[str, Any] | None = None
     text: TextSpec | None = None
+    variants: dict[str, VariantSpec] = field(default_factory=dict)
 
     def __post_init__(self):
         for name in ("inputs", "outputs", "states", "options"):
@@ -66,6 +69,7 @@ class GraphSpec:
             limits=fields.table_of("limits", int, optional=True),
             decoding=fields.get("decoding", dict, optional=True),
             text=None if text is None else TextSpec.from_dict(text, fields.path("text")),
+            variants=fields.map_of("variants", VariantSpec.from_dict, optional=True),
         )
         for field_name, tensors in (("inputs", graph.inputs), ("outputs", graph.outputs)):
             if not tensors:
@@ -107,8 +111,32 @@ class GraphSpec:
         """Names of everything the graph gives: the outputs, then the next states."""
         return tuple(spec.name for spec in self.outputs) + tuple(state.output for state in self.states)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that computes this graph, that of the graph itself first."""
+        return (self.file, *(variant.file for variant in self.variants.values()))
+
+    def of_variant(self, name: str | None) -> "GraphSpec":
+        """The graph as one of its variants has it: another file, other nodes, everything else the same.
+
+        Args:
+            name: One of `variants`; None for the graph as it stands.
+
+        Raises:
+            BundleError: If there is no such variant; the message lists those there are.
+        """
+        if name is None:
+            return self
+        if name not in self.variants:
+            raise BundleError(
+                f"{self.file} has no variant {name!r}. It has: {listed(self.variants)}. Variants are written by "
+                "export_model(..., quantize='int8') and export_model(..., ort_format=True)."
+            )
+        variant = self.variants[name]
+        return replace(self, file=variant.file, nodes=variant.nodes, operators=variant.operators)
+
     def to_dict(self) -> dict[str, Any]:
-        """The entry as `bundle.json` holds it; `options`, `limits`, `decoding` and `text` where there are any."""
+        """The entry as `bundle.json` holds it; `options` and what follows it where there are any."""
         value = {
             "file": self.file,
             "inputs": [spec.to_dict() for spec in self.inputs],
@@ -123,4 +151,8 @@ class GraphSpec:
             value["limits"] = dict(self.limits)
         if self.decoding is not None:
             value["decoding"] = self.decoding
-        return value if self.text is None else {**value, "text": self.text.to_dict()}
+        if self.text is not None:
+            value["text"] = self.text.to_dict()
+        if self.variants:
+            value["variants"] = {name: variant.to_dict() for name, variant in self.variants.items()}
+        return value

@@ -141,8 +141,10 @@ class Manifest:
             check_relative(name, "files")
         graphs = fields.map_of("graphs", GraphSpec.from_dict)
         for name, graph in graphs.items():
-            if graph.file not in files:
-                fields.refuse(f"graphs.{name}.file", "one of the names in `files`", graph.file)
+            places = {"file": graph.file} | {f"variants.{v}.file": spec.file for v, spec in graph.variants.items()}
+            for place, file in places.items():
+                if file not in files:
+                    fields.refuse(f"graphs.{name}.{place}", "one of the names in `files`", file)
         tokenizers = fields.map_of("tokenizers", TokenizerSpec.from_dict, optional=True)
         for name, tokenizer in tokenizers.items():
             if tokenizer.file not in files:

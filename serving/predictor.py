@@ -26,13 +26,14 @@ class Predictor:
     Args:
         bundle: The bundle's folder, or a `Bundle` already loaded.
         graph: Which of its graphs to run.
+        variant: Which of the graph's variants to run, `"int8"` for one; by default the graph as it was exported.
         num_threads: Threads for one call, the caller's included; by default as many as the process may use. With many
             callers at once, 1 gives the most answers a second. After `share_threads`, those of the one pool.
         providers: ONNX Runtime execution providers in order of preference; by default CUDA where there is one, then the
             CPU.
 
     Raises:
-        BundleError: If the bundle is damaged, has no such graph, or the graph carries states (use `Stream`).
+        BundleError: If the bundle is damaged, has no such graph or variant, or the graph carries states (use `Stream`).
         ServingError: If `num_threads` or `providers` cannot be had.
 
     Example:
@@ -55,6 +56,7 @@ class Predictor:
         bundle: str | Path | Bundle,
         *,
         graph: str = "model",
+        variant: str | None = None,
         num_threads: int | None = None,
         providers: Sequence[str] | None = None,
     ):
@@ -62,7 +64,7 @@ class Predictor:
         if self._bundle.graph(graph).states:
             raise BundleError(f"Graph {graph!r} of {self._bundle.path} carries states: run it with `Stream`.")
         self._text = BundleText(self._bundle, graph)
-        self._session = Session(self._bundle, graph, num_threads=num_threads, providers=providers)
+        self._session = Session(self._bundle, graph, variant=variant, num_threads=num_threads, providers=providers)
 
     @property
     def bundle(self) -> Bundle:

@@ -83,12 +83,14 @@ class Session:
     Args:
         bundle: The bundle.
         graph: Name of the graph in its manifest.
+        variant: Which of the graph's variants to load, `"int8"` for one; by default the graph as it was exported.
         num_threads: Threads for one call, the caller's included; by default as many as the process may use. After
             `share_threads`, those of the one pool.
         providers: Execution providers in order of preference; by default CUDA where there is one, then the CPU.
 
     Raises:
-        BundleError: If the bundle has no such graph, ONNX Runtime cannot load it, or it is not what the manifest says.
+        BundleError: If the bundle has no such graph or variant, ONNX Runtime cannot load it, or it is not what the
+            manifest says.
         ServingError: If `num_threads` or `providers` cannot be had.
     """
 
@@ -97,13 +99,15 @@ class Session:
         bundle: Bundle,
         graph: str,
         *,
+        variant: str | None = None,
         num_threads: int | None = None,
         providers: Sequence[str] | None = None,
     ):
         check_num_threads(num_threads)
         self.bundle = bundle
         self.graph = graph
-        self.spec = bundle.graph(graph)
+        self.variant = variant
+        self.spec = bundle.graph(graph).of_variant(variant)
         wanted = choose_providers(providers)
         pool = shared_pool()
         try:

@@ -30,6 +30,7 @@ class Stream:
     Args:
         bundle: The bundle's folder, or a `Bundle` already loaded; exported with `streaming=True`.
         graph: Which of its graphs to run; it must carry states.
+        variant: As in `Predictor`. A snapshot is of one variant: another would go on otherwise.
         keep_outputs: Keep every per-step output for `result()`. Without it nothing but a cache of attention grows with
             the sequence, and `result()` gives the latest of the outputs that have no `time` dimension.
         num_threads: Threads for one call, the caller's included; by default as many as the process may use.
@@ -37,7 +38,8 @@ class Stream:
             CPU.
 
     Raises:
-        BundleError: If the bundle is damaged, has no such graph, or the graph carries no states (use `Predictor`).
+        BundleError: If the bundle is damaged, has no such graph or variant, or the graph carries no states (use
+            `Predictor`).
         ServingError: If `num_threads` or `providers` cannot be had.
 
     Example:
@@ -54,6 +56,7 @@ class Stream:
         bundle: str | Path | Bundle,
         *,
         graph: str = "step",
+        variant: str | None = None,
         keep_outputs: bool = True,
         num_threads: int | None = None,
         providers: Sequence[str] | None = None,
@@ -61,7 +64,7 @@ class Stream:
         bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         if not bundle.graph(graph).states:
             raise BundleError(f"Graph {graph!r} of {bundle.path} carries no states: run it with `Predictor`.")
-        self._start(Session(bundle, graph, num_threads=num_threads, providers=providers), keep_outputs)
+        self._start(Session(bundle, graph, variant=variant, num_threads=num_threads, providers=providers), keep_outputs)
 
     def _start(self, session: Session, keep_outputs: bool):
         self._session = session

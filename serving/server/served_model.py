@@ -67,10 +67,11 @@ class ServedModel:
         self._predictors: dict[str, Predictor] = {}
         self._generator: Generator | None = None
         graphs = self.bundle.manifest.graphs
+        runs = {"variant": settings.variant, "num_threads": settings.num_threads}
         if _MODEL in graphs:
-            self._predictors[_MODEL] = Predictor(self.bundle, num_threads=settings.num_threads)
+            self._predictors[_MODEL] = Predictor(self.bundle, **runs)
         if _GENERATE in graphs:
-            self._generator = Generator(self.bundle, num_threads=settings.num_threads)
+            self._generator = Generator(self.bundle, **runs)
             self._predictors[_GENERATE] = self._generator.predictor
         if not self._predictors and _STEP not in graphs:
             raise BundleError(
@@ -226,7 +227,9 @@ class ServedModel:
 
     def _stream_batch(self) -> StreamBatch:
         settings = self.settings
-        stream = Stream(self.bundle, graph=_STEP, keep_outputs=False, num_threads=settings.num_threads)
+        stream = Stream(
+            self.bundle, graph=_STEP, variant=settings.variant, keep_outputs=False, num_threads=settings.num_threads
+        )
         queue = self.batcher(_STEP, stream.run)
         return StreamBatch(
             stream,

@@ -14,6 +14,7 @@ class ServerSettings:
         host: Address to listen at; the default is reached from this machine alone.
         port: Port to listen at; 0 for any that is free.
         tokens: Bearer tokens, of which a request must bring one; none: everybody may ask.
+        variant: Which variant of each graph to run, `"int8"` for one, of all bundles served; None for none.
         num_threads: ONNX Runtime's threads for one call.
         workers: Calls of one graph that run at the same time; None for as many as the process may use processors.
         max_batch_tokens: The most padded steps (rows times the longest) of a call.
@@ -48,6 +49,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8000
     tokens: tuple[str, ...] = ()
+    variant: str | None = None
     num_threads: int = 1
     workers: int | None = None
     max_batch_tokens: int = 2048

@@ -81,6 +81,13 @@ def test_json_file_to_json_file(keras_seq_command, bundle_path, expected, tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["answer.json", "rows.json"]
 
 
+def test_a_variant_that_the_bundle_lacks_is_named(keras_seq_command, bundle_path, pipe):
+    pipe(json.dumps(ROWS).encode())
+    code, _, error = keras_seq_command("predict", str(bundle_path), "--variant", "int4")
+    assert code == 2
+    assert "has no variant 'int4'. It has: none" in error
+
+
 def test_the_table_shows_the_values(keras_seq_command, bundle_path, pipe, expected):
     pipe(json.dumps(ROWS).encode())
     out = keras_seq_command("predict", bundle_path).out
