@@ -1,12 +1,24 @@
-// The page: which model, which task, which text; runs it, and shows what comes back.
+// The page: which model, which task, which text; has it answered, and shows what comes back.
+//
+// Who answers stands in client.js, of which there are two: the server's, which asks over HTTP, and that of the static
+// site, which asks a worker of its own. Both have the same names:
+//
+//   WORDS                  what is said of them: while they are asked, where there is nothing to ask, over the command
+//   install(page)          puts what they have beside into the page, before anything is asked; page: see the end of this file
+//   models()               the cards of all models, as `GET /v1/models` gives them
+//   chosen(model, task)    a model and one of its tasks were chosen
+//   ask(request, signal)   { value, roundTrip }; request: { model, version, task, body }, with the body of the HTTP API
+//   events(request, signal)   { name, data }: events `token`, then one `done`
+//   command(request)       the same request in words of a terminal or a program
+//   timing(answer)         how long it took, in words
+//   settled()              an answer is there, or an error
 
 import { classified } from "./classes.js";
-import { ask, command, events } from "./client.js";
+import * as client from "./client.js";
 import { byId, count, duration, fill, make } from "./dom.js";
 import { changedOptions, showOptions, toDefaults } from "./options.js";
 import { tagged } from "./tags.js";
 import { foundTexts, Writing } from "./texts.js";
-import { forgetToken, hasToken } from "./token.js";
 
 const TASKS = {
   tag: {
@@ -46,19 +58,21 @@ function option(value, text = value, disabled = false) {
 }
 
 async function load() {
+  byId("summary").textContent = client.WORDS.asking;
+  byId("request").querySelector("summary").textContent = client.WORDS.request;
   try {
-    const { value } = await ask("v1/models");
-    showModels(value.models);
+    client.install({ run, running: () => state.running !== null, task: () => state.task, rest });
+    showModels(await client.models());
   } catch (error) {
     byId("summary").textContent = "No answer";
     showError(error);
   }
-  byId("forget").hidden = !hasToken();
+  client.settled();
 }
 
 function showModels(models) {
   state.models = models.filter(({ tasks }) => tasks.length > 0);
-  byId("summary").textContent = models.length ? `${count(models.length, "model")} loaded` : "No model is loaded";
+  byId("summary").textContent = models.length ? client.WORDS.loaded(count(models.length, "model")) : "No model is loaded";
   const label = ({ name, tasks }) => (tasks.length ? name : `${name} (numbers only)`);
   fill(byId("model"), ...models.map((model) => option(model.name, label(model), model.tasks.length === 0)));
   const usable = state.models.length > 0;
@@ -77,7 +91,7 @@ function showNothingToAsk(loaded) {
   const text = "Export them with tokenizer=, and with labels= what tags or classifies; then they take text.";
   const [first, then] = loaded
     ? ["The models here take numbers alone.", text]
-    : ["No model is loaded.", "Start the server with one: keras-seq serve BUNDLE."];
+    : ["No model is loaded.", client.WORDS.nothing];
   fill(byId("result"), make("p", { class: "empty" }, make("strong", {}, first), ` ${then}`));
 }
 
@@ -104,7 +118,7 @@ function chooseTask(name) {
   state.task = name;
   byId("tasks").querySelector(`input[value="${name}"]`).checked = true;
   const card = chosenTask();
-  const { verb, label, examples, about } = TASKS[name];
+  const { verb, label, examples } = TASKS[name];
   byId("run").textContent = verb;
   byId("text-label").textContent = label;
   byId("hint").textContent = card.longest ? `${card.longest} tokens at most.` : "";
@@ -118,7 +132,14 @@ function chooseTask(name) {
   fill(byId("examples"), ...texts.slice(0, 6).map(example));
   showOptions(card.options);
   history.replaceState(null, "", `#${new URLSearchParams({ model: state.model.name, task: name })}`);
+  rest();
+  client.chosen(state.model, name);
+}
+
+// Nothing is asked yet, or no longer.
+function rest() {
   clear();
+  const { about } = TASKS[state.task];
   fill(byId("result"), make("p", { class: "empty" }, about, " Write a text, or take an example."));
 }
 
@@ -160,41 +181,51 @@ function request() {
   if (card.outputs.length > 1) body.output = byId("output").value;
   if (card.streams && byId("stream").checked) body.stream = true;
   const chosen = byId("version").value;
-  const version = chosen === state.model.version ? "" : `?version=${encodeURIComponent(chosen)}`;
-  return { path: `v1/${encodeURIComponent(state.model.name)}/${state.task}${version}`, body };
+  const version = chosen === state.model.version ? null : chosen; // null: the one that answers by itself
+  return { model: state.model.name, version, task: state.task, body };
 }
 
-async function run() {
+// typing: somebody is at it, so what is seen stays until there is something newer, and nothing is said aloud.
+async function run({ typing = false } = {}) {
   if (!chosenTask()) return;
   stop();
-  const { path, body } = request();
+  const asked = request();
   const running = new AbortController();
   state.running = running;
-  clear();
-  busy(true);
-  showAnswer();
-  byId("command").textContent = command(path, body);
+  if (!typing) {
+    clear();
+    busy(true);
+    showAnswer();
+  }
+  byId("command").textContent = client.command(asked);
   try {
-    await (body.stream ? write(path, body, running.signal) : answer(path, body, running.signal));
+    await (asked.body.stream ? write(asked, running.signal) : answer(asked, running.signal, typing));
   } catch (error) {
-    if (error.name !== "AbortError") showError(error);
-    else if (!body.stream && state.running === running) say("Stopped.");
+    if (error.name !== "AbortError") {
+      if (typing) clear();
+      showError(error);
+    } else if (!asked.body.stream && state.running === running) say("Stopped.");
   } finally {
     if (state.running === running) {
       state.running = null;
       busy(false);
     }
     byId("request").hidden = false;
-    byId("forget").hidden = !hasToken();
+    client.settled();
   }
 }
 
-async function answer(path, body, signal) {
-  const { value, roundTrip } = await ask(path, body, signal);
-  const { box, said, seen } = shown(value);
+async function answer(asked, signal, typing) {
+  const found = await client.ask(asked, signal);
+  const { box, said, seen } = shown(found.value);
+  const open = byId("result").querySelector(".as-table[open]") !== null;
   fill(byId("result"), box);
-  say(said, seen);
-  byId("timing").textContent = `${duration(value.seconds)} on the server · ${duration(roundTrip)} round trip`;
+  if (typing) {
+    fill(byId("error"));
+    if (open) box.querySelector(".as-table")?.setAttribute("open", "");
+  }
+  say(typing ? "" : said, seen);
+  byId("timing").textContent = client.timing(found);
 }
 
 function shown(value) {
@@ -205,14 +236,14 @@ function shown(value) {
   return foundTexts(value, state.task === "generate");
 }
 
-async function write(path, body, signal) {
-  const writing = new Writing(body.text);
+async function write(asked, signal) {
+  const writing = new Writing(asked.body.text);
   fill(byId("result"), writing.box);
   const start = performance.now();
   const since = () => (performance.now() - start) / 1000;
   let first = null;
   try {
-    for await (const { name, data } of events(path, body, signal)) {
+    for await (const { name, data } of client.events(asked, signal)) {
       if (name === "token") {
         first ??= since();
         writing.add(data);
@@ -266,10 +297,6 @@ byId("stop").addEventListener("click", stop);
 byId("defaults").addEventListener("click", () => {
   toDefaults();
   byId("options-box").querySelector("summary").focus();
-});
-byId("forget").addEventListener("click", () => {
-  forgetToken();
-  byId("forget").hidden = true;
 });
 byId("copy").hidden = !navigator.clipboard;
 byId("copy").addEventListener("click", async () => {

@@ -2,6 +2,7 @@
 
 import hashlib
 from importlib import resources
+from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -65,16 +66,17 @@ def routes(context: Context) -> APIRouter:
 
 
 def page_files() -> dict[str, bytes]:
-    """Name to content of every file of the page.
+    """Name to content of every file of the page: what it shares with the static site, and who answers here.
 
-    >>> "index.html" in page_files()
+    >>> {"index.html", "client.js"} <= page_files().keys()
     True
     """
-    folder = resources.files("keras_seq.serving.server") / "page"
+    serving = resources.files("keras_seq.serving")
+    files = [item for folder in ("page", "server/page") for item in (serving / folder).iterdir()]
     return {
         item.name: item.read_bytes()
-        for item in sorted(folder.iterdir(), key=lambda item: item.name)
-        if any(item.name.endswith(suffix) for suffix in MEDIA_TYPES)
+        for item in sorted(files, key=lambda item: item.name)
+        if Path(item.name).suffix in MEDIA_TYPES
     }
 
 

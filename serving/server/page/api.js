@@ -1,6 +1,6 @@
 // The server's routes, from its OpenAPI document: without a way to the internet, and with a token where one is wanted.
 
-import { ask } from "./client.js";
+import { get } from "./client.js";
 import { byId, fill, make } from "./dom.js";
 
 const DEEPEST = 5;
@@ -80,7 +80,7 @@ function route(path, method, { summary, description, parameters: given = [], req
 
 async function load() {
   try {
-    const { value } = await ask("../openapi.json");
+    const value = await get("../openapi.json");
     show(value);
   } catch (error) {
     byId("summary").textContent = "";

@@ -1,6 +1,14 @@
-// Speaks with the server that this page is from: JSON, server-sent events, the bearer token.
+// Speaks with the server that this page is from: JSON, server-sent events, the bearer token. page.js says what it has.
 
-import { askForToken, hasToken, token } from "./token.js";
+import { byId, duration, make } from "./dom.js";
+import { askForToken, forgetToken, hasToken, token } from "./token.js";
+
+export const WORDS = {
+  asking: "Asking the server …",
+  loaded: (models) => `${models} loaded`,
+  nothing: "Start the server with one: keras-seq serve BUNDLE.",
+  request: "The same from a terminal",
+};
 
 export class ServerError extends Error {
   constructor(message, { code = "", requestId = "" } = {}) {
@@ -51,16 +59,46 @@ async function errorOf(response) {
   });
 }
 
-export async function ask(path, body, signal) {
+// What the server gives for a path: of the page's own routes, and of its description.
+export const get = async (path) => (await answer(path)).json();
+
+function pathOf({ model, version, task }) {
+  const query = version === null ? "" : `?version=${encodeURIComponent(version)}`;
+  return `v1/${encodeURIComponent(model)}/${task}${query}`;
+}
+
+export function install() {
+  const forget = () => {
+    forgetToken();
+    settled();
+  };
+  byId("nav").append(
+    make("button", { type: "button", id: "forget", class: "plain", hidden: true, onclick: forget }, "Forget token"),
+    make("a", { href: "page/api.html" }, "API"),
+  );
+}
+
+export const models = async () => (await get("v1/models")).models;
+
+export function chosen() {} // the server has every model at hand
+
+export function settled() {
+  byId("forget").hidden = !hasToken();
+}
+
+export async function ask(request, signal) {
   const start = performance.now();
-  const response = await answer(path, body, signal);
+  const response = await answer(pathOf(request), request.body, signal);
   const value = await response.json();
   return { value, roundTrip: (performance.now() - start) / 1000 };
 }
 
+export const timing = ({ value, roundTrip }) =>
+  `${duration(value.seconds)} on the server · ${duration(roundTrip)} round trip`;
+
 // Server-sent events as they come: { name, data }.
-export async function* events(path, body, signal) {
-  const response = await answer(path, body, signal);
+export async function* events(request, signal) {
+  const response = await answer(pathOf(request), request.body, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {
@@ -96,9 +134,10 @@ function eventOf(block) {
   return found;
 }
 
-export function command(path, body) {
+export function command(request) {
+  const { body } = request;
   const quoted = (text) => `'${text.replaceAll("'", String.raw`'\''`)}'`;
-  const address = new URL(path, document.baseURI).href;
+  const address = new URL(pathOf(request), document.baseURI).href;
   const lines = [
     `curl ${body.stream ? "--no-buffer " : ""}${quoted(address)}`,
     "--header 'Content-Type: application/json'",
