@@ -11,7 +11,8 @@ from typing import Any, Literal
 from keras_seq.serving.batching import BatchStats
 from keras_seq.serving.bundle import MANIFEST_FILE
 from keras_seq.serving.errors import NotFound, ServingError, Unavailable, listed
-from keras_seq.serving.server.served_model import NAME, ServedModel
+from keras_seq.serving.model_name import NAME
+from keras_seq.serving.server.served_model import ServedModel
 from keras_seq.serving.server.settings import ServerSettings
 from keras_seq.serving.server.signature import Signature
 from keras_seq.serving.server.spare_memory import give_back

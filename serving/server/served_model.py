@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -23,9 +22,6 @@ from keras_seq.serving.stream import Stream
 from keras_seq.serving.stream_batch import StreamBatch
 from keras_seq.serving.text.bundle_text import BundleText
 from keras_seq.serving.text_stream import stream_text
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-"""What a model may be called: nothing that leads out of a folder, and no dot, which comes before a graph's name."""
 
 _MODEL, _GENERATE, _STEP = "model", "generate", "step"
 _TEXT_IN_A_THREAD = 10_000  # characters from which tokenizing would hold up everybody else in the event loop

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 from keras_seq.serving.server.repository import ModelRepository
 from keras_seq.serving.server.served_model import ServedModel
-from keras_seq.serving.server.text_bodies import ModelCard, OptionCard, OutputCard, TaskCard
+from keras_seq.serving.server.text_bodies import ModelCard, TaskCard
 from keras_seq.serving.server.text_model import TextModel
-from keras_seq.serving.server.text_task import TextTask
 
 
 def model_cards(
@@ -30,25 +29,5 @@ def _card(versions: list[str], served: ServedModel, model: TextModel) -> ModelCa
         version=served.version,
         versions=sorted(versions, key=int),
         examples=model.examples,
-        tasks=[_task_card(task) for task in model.tasks.values()],
-    )
-
-
-def _task_card(task: TextTask) -> TaskCard:
-    return TaskCard(
-        task=task.name,
-        outputs=[OutputCard(name=name, labels=list(labels)) for name, labels in task.labels],
-        options=[
-            OptionCard(
-                name=option.name,
-                dtype=option.dtype,
-                default=option.default,
-                minimum=option.minimum,
-                maximum=option.maximum,
-            )
-            for option in task.options
-        ],
-        streams=task.streams,
-        aligned=task.aligned,
-        longest=task.longest,
+        tasks=[TaskCard(**task.card()) for task in model.tasks.values()],
     )

@@ -11,8 +11,8 @@ from keras_seq.serving.errors import InputError, listed
 from keras_seq.serving.generated_token import GeneratedToken
 from keras_seq.serving.server.served_model import ServedModel
 from keras_seq.serving.server.text_answers import classified, generated, spelt, tagged
-from keras_seq.serving.server.text_task import TextTask, text_tasks
 from keras_seq.serving.text.bundle_text import BundleText
+from keras_seq.serving.text.text_task import TextTask, example_texts, text_tasks
 
 _LARGE = 4096  # numbers from which making JSON of them would hold up everybody else in the event loop
 
@@ -27,13 +27,8 @@ class TextModel:
     def __init__(self, served: ServedModel):
         self._bundle = served.bundle  # and not the model, so that whoever keeps this keeps no model from being freed
         self.tasks: dict[str, TextTask] = text_tasks(served.bundle)
+        self.examples = example_texts(served.bundle)
         self._texts = {task.graph: BundleText(served.bundle, task.graph) for task in self.tasks.values()}
-
-    @property
-    def examples(self) -> list[str]:
-        """Texts to try, where the exporter gave some in `metadata["examples"]`."""
-        given = self._bundle.metadata.get("examples")
-        return [text for text in given if isinstance(text, str)] if isinstance(given, list) else []
 
     def task(self, name: str) -> TextTask:
         """The task of this name.

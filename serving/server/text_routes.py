@@ -26,8 +26,8 @@ from keras_seq.serving.server.text_bodies import (
 )
 from keras_seq.serving.server.text_cards import model_cards
 from keras_seq.serving.server.text_model import TextModel
-from keras_seq.serving.server.text_task import TextTask
 from keras_seq.serving.text.strings import read_texts
+from keras_seq.serving.text.text_task import TextTask
 
 Model = Annotated[str, Path(description="Its name.")]
 Version = Annotated[str | None, Query(description="Which version; by default the highest.")]

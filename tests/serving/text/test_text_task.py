@@ -6,7 +6,7 @@ import json
 import pytest
 
 from keras_seq.serving import Bundle, InputError
-from keras_seq.serving.server.text_task import TextTask, text_tasks
+from keras_seq.serving.text.text_task import TextTask, text_tasks
 from tests.serving.server.text_models import DECODING, OPTIONS
 from tests.serving.server.toy_pair import write_pair
 from tests.serving.server.toy_translator import write_translator

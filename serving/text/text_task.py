@@ -1,6 +1,7 @@
 """What a model can do with plain text: tag, classify, generate, translate."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from keras_seq.serving.bundle import Bundle
 from keras_seq.serving.errors import InputError, listed
@@ -48,6 +49,17 @@ class TextTask:
     end_id: int | None = None
     longest: int | None = None
 
+    def card(self) -> dict[str, Any]:
+        """What `GET /v1/models` says of the task, as JSON has it."""
+        return {
+            "task": self.name,
+            "outputs": [{"name": name, "labels": list(labels)} for name, labels in self.labels],
+            "options": [option.to_dict() for option in self.options],
+            "streams": self.streams,
+            "aligned": self.aligned,
+            "longest": self.longest,
+        }
+
     def output(self, name: str | None) -> str:
         """The output that is to answer.
 
@@ -86,6 +98,16 @@ def text_tasks(bundle: Bundle) -> dict[str, TextTask]:
         for task in tasks:
             found.setdefault(task.name, task)
     return {name: found[name] for name in TASKS if name in found}
+
+
+def example_texts(bundle: Bundle) -> list[str]:
+    """Texts to try, where the exporter gave some in `metadata["examples"]`.
+
+    Args:
+        bundle: The bundle.
+    """
+    given = bundle.metadata.get("examples")
+    return [text for text in given if isinstance(text, str)] if isinstance(given, list) else []
 
 
 def _takes_a_text(bundle: Bundle, name: str, graph: GraphSpec) -> bool:
