@@ -24,6 +24,8 @@ from keras_seq.export.lowering.layer_note import ATTENTION, LayerNote, layer_not
 from keras_seq.export.lowering.markers import Markers
 from keras_seq.export.lowering.target import Target
 from keras_seq.export.lowering.trace import Trace
+from keras_seq.export.ort_format import write_ort
+from keras_seq.export.ort_parity import verify_ort
 from keras_seq.export.padding import pad_candidates, padding_is_masked
 from keras_seq.export.parity import Parity, Tolerance, check_parity
 from keras_seq.export.report import ExportReport
@@ -61,6 +63,7 @@ def export_model(
     allow_loop: bool = False,
     portable: bool = False,
     triton: bool | TritonSettings = False,
+    ort_format: bool = False,
     min_onnxruntime: str = "1.17",
     input_signature=None,
     dynamic_dims: dict[str, dict[int, str]] | None = None,
@@ -91,6 +94,8 @@ def export_model(
             attention and GELU become operators of ONNX Runtime's own, which are faster there.
         triton: Whether to write `triton/` too, a model repository for NVIDIA Triton, with batching and streams set up
             (docs/scaling.md); `keras_seq.export.TritonSettings` says how it is to batch.
+        ort_format: Whether to write each graph in ONNX Runtime's own format too (`model.ort`), and
+            `required_operators.config`, for devices and reduced builds of ONNX Runtime (docs/on_device.md).
         min_onnxruntime: The oldest ONNX Runtime that must run the graphs. Those from 1.22 on read any mask of fused
             attention rightly, so asking for no older one makes decode loops and streams of transformers faster.
         input_signature: For subclassed models with integer inputs, the structure of the model's argument: a
@@ -127,6 +132,7 @@ def export_model(
     _check_backend()
     _check_metadata(metadata)
     _check_triton(triton, formats)
+    _check_ort_format(ort_format, formats)
     behind = behind_tokenizers(model)
     model, tokenizer = behind.model, behind.add_to(tokenizer)
     signature = model_signature(model, input_signature, dynamic_dims)
@@ -169,6 +175,9 @@ def export_model(
                 )
                 forms = markers.forms | forms  # of a layer in several graphs, that of the first is told
             notes = layer_notes(model, target, forms)
+        if ort_format:
+            say("writing the graphs in ONNX Runtime's own format")
+            graphs = write_ort(folder, graphs)
         entries = []
         if triton:
             say("writing the Triton model repository")
@@ -201,6 +210,8 @@ def export_model(
             say("comparing what texts become")
             by_name = {endpoint.name: endpoint for endpoint in endpoints}
             parity += verify_text(folder, by_name, texts, bool(graphs), portable, signatures or [])
+        if verify and ort_format:
+            parity += verify_ort(folder, graphs)
         if verify and entries:
             say("comparing what Triton runs")
             parity += [row for entry in entries for row in verify_triton(folder, graphs[entry.graph], entry)]
@@ -256,6 +267,16 @@ def _check_triton(triton: bool | TritonSettings, formats: Sequence[str]) -> None
         raise ExportError(f"`triton` must be True, False or keras_seq.export.TritonSettings. Received: {triton!r}.")
     if triton and "onnx" not in formats:
         raise ExportError(f"Triton runs the ONNX graphs: with triton=True `formats` needs 'onnx'. Received: {formats}.")
+
+
+def _check_ort_format(ort_format: bool, formats: Sequence[str]) -> None:
+    if not isinstance(ort_format, bool):
+        raise ExportError(f"`ort_format` must be True or False. Received: {ort_format!r}.")
+    if ort_format and "onnx" not in formats:
+        raise ExportError(
+            f"ONNX Runtime's own format is made of the ONNX graphs: with ort_format=True `formats` needs 'onnx'. "
+            f"Received: {formats}."
+        )
 
 
 def _check_no_loops(model: keras.Model, notes: Sequence[LayerNote]) -> None:

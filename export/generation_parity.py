@@ -12,7 +12,7 @@ from keras_seq.export.errors import ExportError
 from keras_seq.export.generation import Generation
 from keras_seq.export.parity import Parity, Tolerance, compare
 from keras_seq.export.saved_model import saved_model_runner
-from keras_seq.export.verification import onnx_runner
+from keras_seq.export.verification import float_files, onnx_runner
 
 __all__ = ["CLOSE_CALL", "decided_rows", "verify_generation"]
 
@@ -39,7 +39,7 @@ def verify_generation(folder: Path, generation: Generation, has_onnx: bool, sign
     Raises:
         ExportError: Every single row was decided that closely, so nothing was compared.
     """
-    runners = {"generate.onnx": onnx_runner(folder / "generate.onnx")} if has_onnx else {}
+    runners = {file: onnx_runner(folder / file) for file in float_files(folder, "generate")} if has_onnx else {}
     if "generate" in signatures:
         runners["saved_model:generate"] = saved_model_runner(folder / "saved_model", "generate")
     cases = _cases(generation)

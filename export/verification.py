@@ -17,7 +17,7 @@ from keras_seq.export.text.text_signature import SIGNATURES
 from keras_seq.serving.session import disabled_optimizers
 from keras_seq.serving.tensor_spec import TensorSpec
 
-__all__ = ["onnx_runner", "verify_folder"]
+__all__ = ["float_files", "onnx_runner", "verify_folder"]
 
 _STREAM_SIZES = ((1, 7), (3, 29))
 _RECURRENT = Tolerance(atol=1e-6, rtol=1e-6)
@@ -48,6 +48,16 @@ def onnx_runner(path: Path, strings: bool = False) -> Runner:
         return dict(zip(names, session.run(names, no_text | inputs), strict=True))
 
     return run
+
+
+def float_files(folder: Path, graph: str) -> list[str]:
+    """The files in a bundle's folder that hold a graph as it was exported, nothing quantised.
+
+    Args:
+        folder: The bundle.
+        graph: The graph's name.
+    """
+    return [f"{graph}.onnx", *[file for file in (f"{graph}.ort",) if (folder / file).is_file()]]
 
 
 def verify_folder(
@@ -113,9 +123,9 @@ def _runners(
     whole: dict[str, Runner] = {}
     chunked: dict[str, Runner] = {}
     if has_onnx:
-        whole["model.onnx"] = onnx_runner(folder / "model.onnx")
+        whole |= {file: onnx_runner(folder / file) for file in float_files(folder, "model")}
         if streaming:
-            chunked["step.onnx"] = onnx_runner(folder / "step.onnx")
+            chunked |= {file: onnx_runner(folder / file) for file in float_files(folder, "step")}
     for name in set(signatures) - {"generate", *SIGNATURES.values()}:  # which have comparisons of their own
         runners = chunked if name == "step" else whole
         runners[f"saved_model:{name}"] = saved_model_runner(folder / "saved_model", name)

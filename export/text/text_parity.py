@@ -16,7 +16,7 @@ from keras_seq.export.text.graph_text import TEXTS, GraphText
 from keras_seq.export.text.hard_texts import hard_texts, short_texts
 from keras_seq.export.text.text_signature import SIGNATURES
 from keras_seq.export.text.tokenizing_parity import compare_tokenizing
-from keras_seq.export.verification import onnx_runner
+from keras_seq.export.verification import float_files, onnx_runner
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.text import load_tokenizer
 
@@ -58,8 +58,9 @@ def verify_text(
             graph = folder / f"{name}.onnx" if given.name in in_graph else None
             results += compare_tokenizing(given, hard_texts(given.reading.document), graph)
         if onnx_text:
-            run = onnx_runner(folder / f"{name}.onnx", strings=True)
-            results += _compare_runs(f"{name}.onnx", endpoint, onnx_text, run, run)
+            for file in float_files(folder, name):
+                run = onnx_runner(folder / file, strings=True)
+                results += _compare_runs(file, endpoint, onnx_text, run, run)
         if SIGNATURES.get(name) in signatures:
             of_ids, of_texts = saved_model_runners(folder / "saved_model", (_NUMBERS[name], SIGNATURES[name]))
             results += _compare_runs(f"saved_model:{SIGNATURES[name]}", endpoint, text, of_ids, of_texts)
