@@ -17,6 +17,7 @@ import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +33,7 @@ from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.session import disabled_optimizers
 from keras_seq.serving.variant_spec import VariantSpec
 
-__all__ = ["ORT", "REQUIRED_OPERATORS", "write_ort"]
+__all__ = ["ORT", "REQUIRED_OPERATORS", "hold_back_small_weights", "write_ort"]
 
 ORT = "ort"
 """The variant in ONNX Runtime's format; of a variant `int8` it is `int8.ort`."""
@@ -78,12 +79,10 @@ def _write(folder: Path, file: str) -> VariantSpec:
     with tempfile.TemporaryDirectory() as scratch:
         optimised = Path(scratch) / "optimised.onnx"
         proto = onnx.load(folder / file)
-        held_back = _small_weights(proto.graph)
-        proto.graph.input.extend(held_back)  # what a caller may replace is not folded
+        names = hold_back_small_weights(proto.graph)
         level = onnxruntime.GraphOptimizationLevel
         _save(file, proto, optimised, level.ORT_ENABLE_EXTENDED, "ONNX")
         proto = onnx.load(optimised)
-        names = {value.name for value in held_back}
         for position in range(len(proto.graph.input) - 1, -1, -1):
             if proto.graph.input[position].name in names:
                 del proto.graph.input[position]
@@ -92,10 +91,17 @@ def _write(folder: Path, file: str) -> VariantSpec:
     return VariantSpec(target, sum(operators.values()), operators)
 
 
-def _small_weights(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
-    """The constants that nothing but a `Cast` reads once a call, to a type with more bytes than their own.
+def hold_back_small_weights(graph: onnx.GraphProto) -> set[str]:
+    """Keeps constants of one or two bytes an entry from being folded into wider ones.
 
-    Those read within a loop are left to be folded: there the `Cast` would run at each step.
+    Those that nothing but a `Cast` reads, once a call, become inputs with a default, as what a caller may replace is
+    not folded. Those read within a loop are left to be folded: there the `Cast` would run at each step.
+
+    Args:
+        graph: Changed in place.
+
+    Returns:
+        The names of those inputs.
     """
     given = {value.name for value in graph.input}
     casts = {node.input[0] for node in graph.node if node.op_type == "Cast" and not node.domain}
@@ -103,11 +109,13 @@ def _small_weights(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
     bodies = [scope for node in graph.node for body in subgraphs(node) for scope in all_scopes(body)]
     others |= {name for scope in bodies for node in scope.node for name in node.input}
     others |= {value.name for value in graph.output}
-    return [
+    small = [
         onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
         for tensor in graph.initializer
         if tensor.data_type in _SMALL and tensor.name in casts and tensor.name not in others | given
     ]
+    graph.input.extend(small)
+    return {value.name for value in small}
 
 
 def _save(
@@ -158,12 +166,16 @@ def _write_required_operators(folder: Path, files: list[Path]) -> None:
 
 @contextlib.contextmanager
 def _untouched_process() -> Iterator[None]:
-    """Takes back what the tool does to its process: a handler at the root of all logs and a place in `sys.path`."""
+    """Takes back what the tool does to its process: a handler at the root of all logs and a place in `sys.path`.
+
+    It also leaves the closing of its files to the garbage collector, which is no news to anybody.
+    """
     root, path, disabled = logging.getLogger(), list(sys.path), logging.root.manager.disable
     handlers = list(root.handlers)
     logging.disable(logging.INFO)
     try:
-        yield
+        with warnings.catch_warnings(category=ResourceWarning, action="ignore"):
+            yield
     finally:
         logging.disable(disabled)
         root.handlers[:], sys.path[:] = handlers, path
