@@ -49,7 +49,8 @@ class Bundle:
         Args:
             path: The folder that holds `bundle.json`.
             check_files: Compare size and SHA-256 of every file the manifest lists, `saved_model/` included. Without it
-                only the graphs' presence is checked; a part of the bundle that is not needed may then be left out.
+                a part of the bundle that is not needed may be left out, if one file of each graph is there: its own or
+                that of a variant.
 
         Raises:
             BundleError: If `path` is not a bundle, its manifest is damaged or from a newer schema (naming the
@@ -74,7 +75,7 @@ class Bundle:
             if check_files:
                 bundle.check_files()
             for graph in manifest.graphs.values():
-                if not bundle.file(graph.file).is_file():
+                if not any(bundle.file(name).is_file() for name in graph.files):
                     manifest.files[graph.file].check(bundle.file(graph.file), graph.file)
         except (BundleError, OSError) as error:  # such as a file that may not be read
             raise BundleError(f"{path}: {error}") from error

@@ -143,6 +143,14 @@ class Session:
                 "it for each session, do not call share_threads()."
             )
         path = self.bundle.file(self.spec.file)
+        if not path.is_file():
+            graph = self.bundle.graph(self.graph)
+            held = {None: graph.file} | {name: spec.file for name, spec in graph.variants.items()}
+            ways = [f"variant={name!r}" for name, file in held.items() if self.bundle.file(file).is_file()]
+            raise BundleError(
+                f"{self.bundle.path} lacks {self.spec.file!r}, the file of graph {self.graph!r} that was asked for. "
+                f"Copy it there too, or ask for what is there: {', '.join(ways) or 'nothing'}."
+            )
         try:
             return ort.InferenceSession(
                 str(path),

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from keras_seq.serving import Bundle, BundleError, FileSpec
+from keras_seq.serving import Bundle, BundleError, FileSpec, Predictor
 
 
 def test_loads_what_was_written(masked_path):
@@ -45,6 +45,31 @@ def test_a_missing_file_is_named(write_bundle):
         BundleError, match=r"lacks its file 'step.onnx' .*Export the model again, or copy the bundle anew"
     ):
         Bundle.load(folder)
+    with pytest.raises(BundleError, match=r"lacks its file 'step.onnx'"):
+        Bundle.load(folder, check_files=False)
+
+
+def test_a_copy_with_one_file_of_each_graph_loads_where_files_go_unchecked(write_bundle, edit_manifest):
+    folder = write_bundle()
+
+    def change(value):
+        for name, graph in value["graphs"].items():
+            graph["variants"] = {"int8": {"file": f"{name}.int8.onnx", "nodes": 11, "operators": {"LSTM": 1}}}
+            value["files"][f"{name}.int8.onnx"] = value["files"][f"{name}.onnx"]
+
+    edit_manifest(folder, change)
+    for name in ("model", "step"):
+        (folder / f"{name}.onnx").rename(folder / f"{name}.int8.onnx")
+    bundle = Bundle.load(folder, check_files=False)
+    inputs = {"words": [[4, 8]], "shapes": [[[1, 2, 3], [4, 5, 6]]]}
+    assert Predictor(bundle, variant="int8").predict(inputs)["tags"][0].shape[0] == 2
+    with pytest.raises(
+        BundleError, match=r"lacks 'model.onnx', the file of graph 'model' .* ask for what is there: variant='int8'\."
+    ):
+        Predictor(bundle)
+    with pytest.raises(BundleError, match=r"lacks its file 'model.onnx'"):
+        Bundle.load(folder)
+    (folder / "step.int8.onnx").unlink()
     with pytest.raises(BundleError, match=r"lacks its file 'step.onnx'"):
         Bundle.load(folder, check_files=False)
 
