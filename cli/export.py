@@ -63,6 +63,9 @@ def export(
     triton: Annotated[
         bool, typer.Option("--triton", help="Write a model repository for NVIDIA Triton too, under OUT/triton.")
     ] = False,
+    ort: Annotated[
+        bool, typer.Option("--ort", help="Write each graph in ONNX Runtime's own format too, for small devices.")
+    ] = False,
     min_onnxruntime: Annotated[
         str, typer.Option(metavar="VERSION", help="The oldest ONNX Runtime that must load the graphs.")
     ] = "1.17",
@@ -105,6 +108,7 @@ def export(
                 allow_loop=allow_loop,
                 portable=portable,
                 triton=triton,
+                ort_format=ort,
                 min_onnxruntime=min_onnxruntime,
                 metadata=kept,
                 tokenizer=tokenizers,

@@ -95,6 +95,8 @@ def _print_graph(name: str, graph: GraphSpec) -> None:
     operators = ", ".join(f"{count} {operator}" for operator, count in graph.operators.items())
     print_table(f"graph {name}: {graph.file}, {graph.nodes} nodes", ["", "name", "type", ""], rows)
     print_line(f"operators: {operators}")
+    for variant, spec in graph.variants.items():
+        print_line(f"variant {variant}: {spec.file}, {spec.nodes} nodes")
     if graph.decoding:
         print_line(f"decoding: {', '.join(f'{name} {value}' for name, value in graph.decoding.items())}")
 

@@ -64,6 +64,38 @@ def test_triton_gets_a_model_repository(keras_seq_command, model_path, tmp_path)
     assert "Triton runs the ONNX graphs: with --triton, --formats needs onnx." in done.err
 
 
+def test_ort_writes_each_graph_in_onnx_runtimes_own_format(keras_seq_command, model_path, tmp_path):
+    options = ("--formats", "onnx", "--streaming", "--ort", "--json")
+    done = keras_seq_command("export", model_path, tmp_path / "out", *options)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert {name: graph["variants"]["ort"]["file"] for name, graph in found["graphs"].items()} == {
+        "model": "model.ort",
+        "step": "step.ort",
+    }
+    assert "required_operators.config" in found["files"]
+    assert {row["candidate"] for row in found["parity"]} >= {"model.ort", "step.ort"}
+    (tmp_path / "words.json").write_text("[[4, 8, 15]]")
+    options = ("-i", tmp_path / "words.json", "--json")
+    answers = [
+        json.loads(keras_seq_command("predict", tmp_path / "out", *options, *variant).out)["tags"][0]
+        for variant in ((), ("--variant", "ort"))
+    ]
+    np.testing.assert_allclose(answers[1], answers[0], atol=1e-6)
+    shown = [" ".join(line.split()) for line in keras_seq_command("inspect", tmp_path / "out").out.splitlines()]
+    nodes = found["graphs"]["model"]["variants"]["ort"]["nodes"]
+    assert f"variant ort: model.ort, {nodes} nodes" in shown
+    done = keras_seq_command("predict", tmp_path / "out", *options, "--variant", "int4")
+    assert done.code == 2
+    assert "model.onnx has no variant 'int4'. It has: 'ort'." in done.err
+
+
+def test_ort_needs_the_onnx_graphs(keras_seq_command, model_path, tmp_path):
+    done = keras_seq_command("export", model_path, tmp_path / "out", "--formats", "saved_model", "--ort")
+    assert done.code == 2
+    assert "is made of the ONNX graphs: with --ort, --formats needs onnx." in done.err
+
+
 def test_no_verify_leaves_the_comparison_out(keras_seq_command, model_path, tmp_path):
     done = keras_seq_command("export", model_path, tmp_path / "out", "--formats", "onnx", "--no-verify", "--json")
     assert done.code == 0, done.err
