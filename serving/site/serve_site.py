@@ -1,0 +1,68 @@
+"""Serves a site to this machine, with the headers that threads in browsers need."""
+
+import http.server
+import os
+from collections.abc import Callable
+from functools import partial
+
+ISOLATION = {
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""What makes a page cross-origin isolated; without it browsers give it no threads that share memory."""
+
+
+class SiteHandler(http.server.SimpleHTTPRequestHandler):
+    """The files of a folder, asked about each time and sent with `ISOLATION`."""
+
+    extensions_map = {  # noqa: RUF012  the base class has it so; not left to what this machine knows of types
+        "": "application/octet-stream",
+        ".css": "text/css; charset=utf-8",
+        ".html": "text/html; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".json": "application/json",
+        ".mjs": "text/javascript; charset=utf-8",
+        ".svg": "image/svg+xml",
+        ".wasm": "application/wasm",
+    }
+    protocol_version = "HTTP/1.1"
+
+    def end_headers(self):
+        """Adds the headers of every answer."""
+        for name, value in ISOLATION.items():
+            self.send_header(name, value)
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: object):
+        """Says nothing: what browsers ask for here is the site itself."""
+
+
+def site_server(folder: str | os.PathLike, port: int = 0) -> http.server.ThreadingHTTPServer:
+    """A server of `folder` for this machine alone, not started yet.
+
+    Args:
+        folder: The site.
+        port: Where; 0 for any that is free.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+    return http.server.ThreadingHTTPServer(("127.0.0.1", port), partial(SiteHandler, directory=os.fspath(folder)))
+
+
+def serve_site(folder: str | os.PathLike, port: int, announce: Callable[[str], None]):
+    """Serves `folder` to this machine until it is interrupted.
+
+    Args:
+        folder: The site.
+        port: Where; 0 for any that is free.
+        announce: Told the address once it is served.
+
+    Raises:
+        OSError: If the port is taken.
+    """
+    with site_server(folder, port) as server:
+        announce(f"http://localhost:{server.server_port}/")
+        server.serve_forever()
