@@ -31,7 +31,7 @@ def wheel(tmp_path_factory) -> Path:
     for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     for folder in FOLDERS.values():
-        shutil.copytree(folder, copy / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(folder, copy / folder.name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
     pip = [
         sys.executable,
         "-m",
