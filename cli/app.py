@@ -18,6 +18,7 @@ from keras_seq.cli.predict import predict
 from keras_seq.cli.quiet import hush
 from keras_seq.cli.serve import serve
 from keras_seq.cli.verify import verify
+from keras_seq.cli.web import web
 from keras_seq.export.errors import ExportError
 from keras_seq.serving.errors import ServingError
 
@@ -41,6 +42,7 @@ _COMMANDS = {
     "bench": (bench, "Time a bundle beside Keras and TensorFlow."),
     "predict": (predict, "Run a bundle on arrays."),
     "serve": (serve, "Serve bundles over HTTP."),
+    "web": (web, "Write a page that runs bundles in the browser."),
     "explain": (explain, "Say how a model's layers train and export."),
 }
 for name, (command, summary) in _COMMANDS.items():

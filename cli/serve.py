@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_seq.cli.bundle_names import named_bundles
 from keras_seq.cli.errors import CommandError
 from keras_seq.cli.options import Variant
 
@@ -93,7 +94,7 @@ def serve(
         "drain_seconds": drain,
     }
     code = _run(
-        _named(bundles or ()),
+        named_bundles(bundles or ()),
         models,
         {name: value for name, value in given.items() if value is not None},
         log_requests,
@@ -125,21 +126,6 @@ def _run(bundles: dict[str, Path], models: Path | None, given: dict[str, Any], l
         sys.stdout.flush()
 
     return run.serve(create_app(repository), announce=announce)
-
-
-def _named(bundles: list[str] | tuple[()]) -> dict[str, Path]:
-    """The folders of bundles by the names they are served under."""
-    named: dict[str, Path] = {}
-    for text in bundles:
-        name, equals, folder = text.partition("=")
-        if not equals or Path(text).exists():
-            name, folder = Path(text).resolve().name, text
-        if not (Path(folder) / "bundle.json").is_file():
-            raise CommandError(f"{folder} is no bundle: it has no bundle.json. `keras-seq export` writes bundles.")
-        if name in named:
-            raise CommandError(f"two bundles are called {name}. Give one another name: NAME={folder}")
-        named[name] = Path(folder)
-    return named
 
 
 def _tokens(path: Path | None) -> tuple[str, ...]:

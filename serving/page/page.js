@@ -4,9 +4,9 @@
 // site, which asks a worker of its own. Both have the same names:
 //
 //   WORDS                  what is said of them: while they are asked, where there is nothing to ask, over the command
-//   install(page)          puts what they have beside into the page, before anything is asked; page: see the end of this file
+//   install(page)          puts what they have beside into the page, before anything is asked; page: see `load`
 //   models()               the cards of all models, as `GET /v1/models` gives them
-//   chosen(model, task)    a model and one of its tasks were chosen
+//   chosen(model, task)    a model and one of its tasks were chosen; may give a promise, whose error is shown
 //   ask(request, signal)   { value, roundTrip }; request: { model, version, task, body }, with the body of the HTTP API
 //   events(request, signal)   { name, data }: events `token`, then one `done`
 //   command(request)       the same request in words of a terminal or a program
@@ -61,7 +61,7 @@ async function load() {
   byId("summary").textContent = client.WORDS.asking;
   byId("request").querySelector("summary").textContent = client.WORDS.request;
   try {
-    client.install({ run, running: () => state.running !== null, task: () => state.task, rest });
+    client.install({ run, rest, again, running: () => state.running !== null });
     showModels(await client.models());
   } catch (error) {
     byId("summary").textContent = "No answer";
@@ -133,7 +133,7 @@ function chooseTask(name) {
   showOptions(card.options);
   history.replaceState(null, "", `#${new URLSearchParams({ model: state.model.name, task: name })}`);
   rest();
-  client.chosen(state.model, name);
+  client.chosen(state.model, name)?.catch(showUnlessStopped);
 }
 
 // Nothing is asked yet, or no longer.
@@ -141,6 +141,13 @@ function rest() {
   clear();
   const { about } = TASKS[state.task];
   fill(byId("result"), make("p", { class: "empty" }, about, " Write a text, or take an example."));
+}
+
+// Something else answers now: what was answered before is answered anew.
+function again() {
+  const answered = byId("result").querySelector("article") !== null;
+  chooseTask(state.task);
+  if (answered) run();
 }
 
 function useExample(text) {
@@ -169,6 +176,8 @@ function showError(error) {
   const hint = details ? make("p", { class: "hint" }, details) : null;
   fill(byId("error"), make("div", { class: "error" }, make("p", {}, error.message), hint));
 }
+
+const showUnlessStopped = (error) => error.name === "AbortError" || showError(error);
 
 function request() {
   const card = chosenTask();

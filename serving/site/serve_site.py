@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 
@@ -39,7 +40,18 @@ class SiteHandler(http.server.SimpleHTTPRequestHandler):
         """Says nothing: what browsers ask for here is the site itself."""
 
 
-def site_server(folder: str | os.PathLike, port: int = 0) -> http.server.ThreadingHTTPServer:
+class SiteServer(http.server.ThreadingHTTPServer):
+    """Serves each browser in a thread of its own; one that has gone is no matter to speak of."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object):
+        """Says what is wrong, unless it is only that the browser left."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+def site_server(folder: str | os.PathLike, port: int = 0) -> SiteServer:
     """A server of `folder` for this machine alone, not started yet.
 
     Args:
@@ -49,7 +61,7 @@ def site_server(folder: str | os.PathLike, port: int = 0) -> http.server.Threadi
     Raises:
         OSError: If the port is taken.
     """
-    return http.server.ThreadingHTTPServer(("127.0.0.1", port), partial(SiteHandler, directory=os.fspath(folder)))
+    return SiteServer(("127.0.0.1", port), partial(SiteHandler, directory=os.fspath(folder)))
 
 
 def serve_site(folder: str | os.PathLike, port: int, announce: Callable[[str], None]):

@@ -2,7 +2,7 @@ import importlib.metadata
 
 import pytest
 
-COMMANDS = ("export", "inspect", "verify", "bench", "predict", "serve", "explain")
+COMMANDS = ("export", "inspect", "verify", "bench", "predict", "serve", "web", "explain")
 
 
 def test_help_lists_every_command_and_the_exit_codes(keras_seq_command):

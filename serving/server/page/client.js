@@ -80,7 +80,7 @@ export function install() {
 
 export const models = async () => (await get("v1/models")).models;
 
-export function chosen() {} // the server has every model at hand
+export const chosen = () => null; // the server has every model at hand
 
 export function settled() {
   byId("forget").hidden = !hasToken();

@@ -31,7 +31,7 @@ export class Answerer {
   // Median seconds of the last calls, or tokens, of what is loaded, and of how many.
   get pace() {
     const sorted = this.#seconds.toSorted((a, b) => a - b);
-    return { median: sorted.length ? sorted[sorted.length >> 1] : null, count: sorted.length, unit: this.#unit };
+    return { median: sorted.length ? sorted[(sorted.length - 1) >> 1] : null, count: sorted.length, unit: this.#unit };
   }
 
   // Loads a model unless it is there: { seconds, bytes }.

@@ -37,6 +37,9 @@ export function probabilities(scores, classes) {
   return already ? all : all.map(softmax);
 }
 
+// An output without a time axis is one tensor for all texts.
+const rowOf = (rows, i) => (Array.isArray(rows) ? rows[i] : rows.row(i));
+
 function tokensOf(answer, inputs, row, length) {
   const columns = [...inputs.map((name) => `${name}.tokens`), "tokens"].map((key) => answer[key]);
   return columns.find((column) => column?.[row].length === length)?.[row] ?? null;
@@ -53,7 +56,7 @@ export function tagged(texts, answer, output, labels, inputs) {
           "which is whose. Export the model with the time axis of that output under another name.",
       );
     }
-    const likely = names.length ? probabilities(answer[output][i], labels.length) : null;
+    const likely = names.length ? probabilities(rowOf(answer[output], i), labels.length) : null;
     const best = (k) => (likely === null ? null : rounded(Math.max(...likely[k])));
     return { text, tokens: tokens.map((token, k) => ({ text: token, label: names[k], probability: best(k) })) };
   });
@@ -62,7 +65,7 @@ export function tagged(texts, answer, output, labels, inputs) {
 // Each text with its class, and the probabilities of all.
 export function classified(texts, answer, output, labels) {
   return texts.map((text, i) => {
-    const likely = probabilities(answer[output][i], labels.length)?.[0] ?? null;
+    const likely = probabilities(rowOf(answer[output], i), labels.length)?.[0] ?? null;
     const every =
       likely &&
       likely

@@ -19,7 +19,6 @@ let page = null;
 let site = null;
 let device = null;
 let typing = null;
-let now = { model: null, task: null };
 
 export function install(given) {
   const missing = document.documentElement.dataset.missing; // before.js looked for it
@@ -32,7 +31,7 @@ export async function models() {
   const response = await fetch("site.json");
   if (!response.ok) throw new Error(`The site is not whole: site.json has status ${response.status}. Write it again.`);
   site = await response.json();
-  device = showDevice(site, answerer, keeping, () => chosen(now.model, now.task));
+  device = showDevice(site, answerer, keeping, page.again);
   typing = listenToTyping(page, answerer);
   return site.models.map(({ card }) => card);
 }
@@ -41,11 +40,12 @@ const entryOf = (name) => site.models.find(({ card }) => card.name === name);
 
 // Loads what was chosen, so that the first call finds it there.
 export function chosen(model, task) {
-  now = { model, task };
   const entry = entryOf(model.name);
   device.offer(entry);
   typing.offer(task);
-  device.loading(entry, answerer.load(entry, device.variant()));
+  const loaded = answerer.load(entry, device.variant());
+  device.loading(entry, loaded);
+  return loaded;
 }
 
 export function settled() {

@@ -110,11 +110,11 @@ export function showDevice(site, answerer, keeping, again) {
         const { seconds } = await loaded;
         if (mine !== loads) return;
         write(weight, size(bytes), `in ${duration(seconds)}`);
-        if (rest) keepRest();
       } catch {
         if (mine === loads) write(weight, "Failed", "");
       } finally {
         if (mine === loads) box.setAttribute("aria-busy", "false");
+        if (rest) keepRest(); // what was asked for first comes first
       }
     },
 

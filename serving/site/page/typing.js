@@ -1,4 +1,4 @@
-// Answers while somebody types, as often as the model can: after a pause as long as a call, and one call at a time.
+// Answers while somebody types, as often as the model can: one call at a time, and after each a pause as long as it took.
 
 import { byId, make } from "./dom.js";
 
@@ -13,35 +13,45 @@ export function listenToTyping(page, answerer) {
   const field = make("label", { id: "typing-field", hidden: true }, box, " While I type");
   byId("lines-field").before(field);
 
-  let timer = null;
+  let waiting = false;
   let changed = false;
+  let composing = false; // letters of a script that takes several keys for each
 
   const wanted = () => box.checked && !field.hidden;
   const pause = () => Math.min(Math.max(1000 * (answerer.pace.median ?? 0), SHORTEST_MS), LONGEST_MS);
 
-  function soon() {
-    clearTimeout(timer);
-    timer = setTimeout(answer, pause());
+  async function soon() {
+    if (waiting) return;
+    waiting = true;
+    try {
+      while (changed) {
+        await new Promise((resolve) => setTimeout(resolve, pause()));
+        if (page.running()) continue; // of a button; its answer is soon another text's
+        changed = false;
+        await answer();
+      }
+    } finally {
+      waiting = false;
+    }
   }
 
   async function answer() {
-    if (!changed || !wanted() || page.running()) return;
-    changed = false;
-    if (!text.value.trim()) return page.rest();
-    if (answerer.pace.median > TOO_SLOW) return;
-    await page.run({ typing: true });
-    if (changed) soon();
+    if (!wanted() || composing) return;
+    if (!text.value.trim()) page.rest();
+    else if (!(answerer.pace.median > TOO_SLOW)) await page.run({ typing: true });
   }
 
-  text.addEventListener("input", (event) => {
-    changed = true;
-    if (!event.isComposing) soon();
-  });
-  text.addEventListener("compositionend", soon);
-  box.addEventListener("change", () => {
+  const change = () => {
     changed = true;
     soon();
+  };
+  text.addEventListener("compositionstart", () => (composing = true));
+  text.addEventListener("compositionend", () => {
+    composing = false;
+    change();
   });
+  text.addEventListener("input", change);
+  box.addEventListener("change", change);
   return {
     // Whether a task is answered like this.
     offer(task) {

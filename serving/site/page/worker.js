@@ -36,8 +36,6 @@ async function load({ entry, variant }) {
   await model?.close();
   model = null;
   const ort = await starting;
-  ort.env.wasm.wasmPaths = settings.wasmPaths;
-  ort.env.wasm.numThreads = settings.threads;
   const bundle = await Bundle.load(new URL(entry.folder, new URL("../", import.meta.url)));
   model = await Model.create(bundle, entry, variant, ort);
   return { seconds: (performance.now() - start) / 1000 };
@@ -47,13 +45,15 @@ class Model {
   static async create(bundle, entry, variant, ort) {
     const one = Object.assign(new Model(), { bundle, entry });
     const graphs = new Set(Object.values(entry.routes).map(({ graph }) => graph));
-    const options = { ort, providers: settings.providers, numThreads: settings.threads };
+    const { providers, threads: numThreads, wasmPaths } = settings;
+    const options = { ort, providers, numThreads, wasmPaths };
     for (const graph of graphs) {
       const has = Object.hasOwn(bundle.graph(graph).variants ?? {}, variant);
       const chosen = { ...options, variant: has ? variant : undefined };
       if (graph === "generate") one.generator = await Generator.create(bundle, chosen);
       else one.predictor = await Predictor.create(bundle, { ...chosen, graph });
     }
+    await one.predictor?.predictText(["a"]); // the first call compiles what it needs, and takes ten times as long
     return one;
   }
 
@@ -77,7 +77,7 @@ async function ask({ task, body }) {
     const found = await model.generator.generateText(texts, body.options);
     const seconds = since(start);
     const tokens = bundle.tokenizers[inputs[0]].tokens(texts);
-    const target = bundle.tokenizers.target ?? bundle.tokenizers.prompt ?? null;
+    const { target = null } = model.generator.tokenizers;
     return { ...head, seconds, results: generated(texts, tokens, found, target) };
   }
   const found = await model.predictor.predictText(texts, body.options);
