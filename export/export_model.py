@@ -28,6 +28,8 @@ from keras_seq.export.ort_format import write_ort
 from keras_seq.export.ort_parity import verify_ort
 from keras_seq.export.padding import pad_candidates, padding_is_masked
 from keras_seq.export.parity import Parity, Tolerance, check_parity
+from keras_seq.export.quantization.text_inputs import TextInputs
+from keras_seq.export.quantize import Quantization, write_quantized
 from keras_seq.export.report import ExportReport
 from keras_seq.export.saved_model import write_saved_model
 from keras_seq.export.signature import model_signature
@@ -64,6 +66,10 @@ def export_model(
     portable: bool = False,
     triton: bool | TritonSettings = False,
     ort_format: bool = False,
+    quantize: str | None = None,
+    validation_data=None,
+    metric=None,
+    max_metric_drop: float = 0.005,
     min_onnxruntime: str = "1.17",
     input_signature=None,
     dynamic_dims: dict[str, dict[int, str]] | None = None,
@@ -96,6 +102,16 @@ def export_model(
             (docs/scaling.md); `keras_seq.export.TritonSettings` says how it is to batch.
         ort_format: Whether to write each graph in ONNX Runtime's own format too (`model.ort`), and
             `required_operators.config`, for devices and reduced builds of ONNX Runtime (docs/on_device.md).
+        quantize: `"int8"` or `"fp16"`: writes each graph with weights of 8 or 16 bits too, as the variant of that name
+            (`model.int8.onnx`). What becomes of each layer, and why, is in the report (docs/quantization.md).
+        validation_data: What quantised graphs are tried on, as `model.evaluate` takes it: `(x, y)`, or batches of such.
+            A dict by graph name (`"model"`, `"step"`, `"generate"`) where they differ: a decode loop takes sources and
+            whatever its metric compares with. Without any, random inputs say how far numbers move, and nothing more.
+        metric: Of the task, on `validation_data`: the name of a Keras metric (`"accuracy"`), a `keras.metrics.Metric`,
+            or a function `(targets, outputs) -> number` of which more is better. A dict by graph name likewise; alone
+            it is of `"model"` and `"step"`.
+        max_metric_drop: By how much the metric may drop, relative to what it was. Layers return to float32, the most
+            sensitive first, until it does not drop further.
         min_onnxruntime: The oldest ONNX Runtime that must run the graphs. Those from 1.22 on read any mask of fused
             attention rightly, so asking for no older one makes decode loops and streams of transformers faster.
         input_signature: For subclassed models with integer inputs, the structure of the model's argument: a
@@ -118,6 +134,7 @@ def export_model(
     Raises:
         ExportError: The model or the path cannot be used as asked; nothing is written.
         StreamingError: The model cannot run in chunks; it names the layers.
+        ExportError: Quantised, the model loses more than `max_metric_drop` whatever stays in float32.
         ParityError: What was written computes something else than the Keras model; it is removed again.
 
     Example:
@@ -133,6 +150,8 @@ def export_model(
     _check_metadata(metadata)
     _check_triton(triton, formats)
     _check_ort_format(ort_format, formats)
+    asked = Quantization(quantize, validation_data, metric, max_metric_drop)
+    asked.check(formats)
     behind = behind_tokenizers(model)
     model, tokenizer = behind.model, behind.add_to(tokenizer)
     signature = model_signature(model, input_signature, dynamic_dims)
@@ -175,6 +194,10 @@ def export_model(
                 )
                 forms = markers.forms | forms  # of a layer in several graphs, that of the first is told
             notes = layer_notes(model, target, forms)
+        quantization = None
+        if quantize is not None:
+            read = TextInputs({name: reading.layer() for name, reading in plan.readings.items()}, behind.names)
+            graphs, quantization = write_quantized(folder, graphs, model, read, asked, portable, say)
         if ort_format:
             say("writing the graphs in ONNX Runtime's own format")
             graphs = write_ort(folder, graphs)
@@ -231,9 +254,10 @@ def export_model(
             metadata=metadata or {},
             tokenizers=tokenizers,
             labels=plan.labels,
+            quantization={} if quantization is None else {quantize: quantization.to_dict()},
         )
         (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
-    return ExportReport(Path(path), manifest, tuple(notes), tuple(parity))
+    return ExportReport(Path(path), manifest, tuple(notes), tuple(parity), quantization)
 
 
 def _checked_formats(formats: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_seq.export.lowering.layer_note import LayerNote
 from keras_seq.export.parity import Parity
+from keras_seq.export.quantization.quantization_report import QuantizationReport
 from keras_seq.serving.bundle import Manifest
 from keras_seq.serving.text_spec import TextSpec
 
@@ -25,12 +26,14 @@ class ExportReport:
         manifest: What its `bundle.json` says.
         layers: How each recurrent or attention layer was lowered.
         parity: Every comparison made; all passed, or there would be no report.
+        quantization: What the quantised graphs are and what they lose; None where there are none.
     """
 
     path: Path
     manifest: Manifest
     layers: tuple[LayerNote, ...]
     parity: tuple[Parity, ...]
+    quantization: QuantizationReport | None = None
 
     def __str__(self) -> str:
         lines = [f"bundle {self.path}"]
@@ -53,6 +56,8 @@ class ExportReport:
         lines += self._tokenizers()
         lines += [f"  layer {n.name} ({n.layer_class}): {n.lowering}, {n.reason}" for n in self.layers]
         lines += [f"  {result}" for result in self.parity]
+        if self.quantization is not None:
+            lines += [f"  {line}" for line in str(self.quantization).splitlines()]
         return "\n".join(lines)
 
     def _tokenizers(self) -> list[str]:

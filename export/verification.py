@@ -28,18 +28,21 @@ carry a cache have the tolerance of any comparison.
 """
 
 
-def onnx_runner(path: Path, strings: bool = False) -> Runner:
+def onnx_runner(graph: Path | bytes, strings: bool = False) -> Runner:
     """Runs an ONNX graph on ONNX Runtime's CPU provider, with the fusions that a `Predictor` has.
 
     Args:
-        path: The graph.
+        graph: Its file, or what would be in it.
         strings: Whether to ask for its outputs of strings too.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     providers = ["CPUExecutionProvider"]
     session = onnxruntime.InferenceSession(
-        str(path), options, providers=providers, disabled_optimizers=disabled_optimizers(providers)
+        graph if isinstance(graph, bytes) else str(graph),
+        options,
+        providers=providers,
+        disabled_optimizers=disabled_optimizers(providers),
     )
     names = [output.name for output in session.get_outputs() if strings or output.type != "tensor(string)"]
     no_text = {given.name: np.empty(0, object) for given in session.get_inputs() if given.type == "tensor(string)"}

@@ -81,6 +81,17 @@ def _read_comparison(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
+def _read_quantization(value: Any, where: str) -> dict[str, Any]:
+    found = Fields(value, where)
+    for name in ("measured_on", "processor"):
+        found.text(name)
+    for name in ("sizes", "layers"):
+        found.get(name, dict)
+    for name in ("unknown", "accuracy", "metrics", "kept_float", "sensitivity"):
+        found.get(name, list)
+    return value
+
+
 def _read_labels(value: Any, where: str) -> list[str]:
     if not isinstance(value, list) or not value:
         raise BundleError(f"bundle.json: `{where}` must be a list of at least one label. Received: {shorten(value)}.")
@@ -106,6 +117,8 @@ class Manifest:
         metadata: Whatever the exporter's caller gave: task, labels, vocabularies.
         tokenizers: Input name to the tokenizer of its texts; `"target"` for what `generate` gives, where that differs.
         labels: Output name to what the entries of its last axis stand for.
+        quantization: Name of a quantised variant to what it was tried on and what it loses: `measured_on`, `unknown`,
+            `processor`, `sizes`, `accuracy`, `metrics`, `kept_float`, `sensitivity`, `layers`.
     """
 
     name: str
@@ -121,6 +134,7 @@ class Manifest:
     metadata: dict[str, Any] = field(default_factory=dict)
     tokenizers: dict[str, TokenizerSpec] = field(default_factory=dict)
     labels: dict[str, list[str]] = field(default_factory=dict)
+    quantization: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def schema_version(self) -> int:
@@ -163,6 +177,7 @@ class Manifest:
             metadata=fields.get("metadata", dict),
             tokenizers=tokenizers,
             labels=fields.map_of("labels", _read_labels, optional=True),
+            quantization=fields.map_of("quantization", _read_quantization, optional=True),
         )
 
     @classmethod
@@ -182,10 +197,11 @@ class Manifest:
         return cls.from_dict(value)
 
     def to_dict(self) -> dict[str, Any]:
-        """The manifest as JSON has it, in the order of docs/bundle.md; `tokenizers`, `labels` where there are any."""
-        text = {
+        """The manifest as JSON has it, in the order of docs/bundle.md; what may be absent only where there is any."""
+        optional = {
             "tokenizers": {name: spec.to_dict() for name, spec in self.tokenizers.items()},
             "labels": {name: list(labels) for name, labels in self.labels.items()},
+            "quantization": self.quantization,
         }
         return {
             "schema_version": self.schema_version,
@@ -198,7 +214,7 @@ class Manifest:
             "saved_model": self.saved_model,
             "layers": self.layers,
             "parity": self.parity,
-            **{name: value for name, value in text.items() if value},
+            **{name: value for name, value in optional.items() if value},
             "metadata": self.metadata,
             "files": {name: spec.to_dict() for name, spec in self.files.items()},
         }

@@ -1,0 +1,1 @@
+"""Weights in fewer bits, checked: what `export_model(quantize=...)` does to the finished graphs."""
