@@ -29,6 +29,15 @@ def print_json(value: Any, indent: int | None = 2) -> None:
     sys.stdout.write(re.sub("[\x7f-\x9f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
+def print_text(text: str) -> None:
+    """Prints a text of several lines on stdout as it stands, its last line end included.
+
+    Args:
+        text: Such as a program.
+    """
+    sys.stdout.write(text)
+
+
 def print_line(text: str = "", style: str = "") -> None:
     """Prints a line of text on stdout.
 
