@@ -20,11 +20,12 @@ _SUFFIXES = (".json", ".npz")
 Arrays = Mapping[str, np.ndarray | list[np.ndarray]]
 
 
-def read_arrays(source: str) -> Any:
+def read_arrays(source: str, option: str = "--input") -> Any:
     """Reads what `Predictor.predict` is to take.
 
     Args:
         source: A file, or `-` for stdin. Whether it is `.npz` or JSON is seen from its first bytes.
+        option: What the command line calls it, for messages.
 
     Returns:
         Input name to array or list of rows; from JSON, whatever stands there.
@@ -36,7 +37,7 @@ def read_arrays(source: str) -> Any:
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
-        raise CommandError(f"--input {source} cannot be read: {error.strerror}.") from error
+        raise CommandError(f"{option} {source} cannot be read: {error.strerror}.") from error
     name = "stdin" if source == "-" else source
     return read_array_file(data, name) if data.startswith(_ZIP) else _from_json(data, name)
 

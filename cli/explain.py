@@ -1,11 +1,23 @@
 """`keras-seq explain`: how each layer of a model trains and exports."""
 
+from typing import Annotated
+
+import typer
+
 from keras_seq.cli.model_file import check_model_file, load_model, require_export_extra
 from keras_seq.cli.options import Imports, Json, ModelPath
 from keras_seq.cli.output import print_json, print_line, print_table, progress
 
 
-def explain(model: ModelPath, imports: Imports = None, json: Json = False) -> None:
+def explain(
+    model: ModelPath,
+    quantize: Annotated[
+        str | None,
+        typer.Option(metavar="BITS", help="What int8 or fp16 would make of each layer, too.", show_default=False),
+    ] = None,
+    imports: Imports = None,
+    json: Json = False,
+) -> None:
     """Say layer by layer which kernel training takes, what the layer exports to, and why.
 
     The kernels are those of this machine and of the Keras backend that is set.
@@ -17,14 +29,10 @@ def explain(model: ModelPath, imports: Imports = None, json: Json = False) -> No
         loaded = load_model(model, imports or ())
         from keras_seq.export import explain as explain_model
 
-        explanation = explain_model(loaded)
+        explanation = explain_model(loaded, quantize)
     if json:
         print_json(explanation.to_dict())
         return
-    rows = []
-    for layer in explanation.layers:
-        reasons = [f"{layer.kernel}: {layer.kernel_reason}"] if layer.kernel_reason else []
-        reasons += [f"{layer.lowering}: {layer.lowering_reason}"] if layer.lowering_reason else []
-        rows.append([layer.name, layer.layer_class, layer.kernel, layer.lowering, "; ".join(reasons)])
+    columns, rows = explanation.table()
     print_line(f"{explanation.model} on the {explanation.backend} backend", style="bold")
-    print_table("layers", ["layer", "class", "trains on", "exports to", "why"], rows)
+    print_table("layers", columns, rows)

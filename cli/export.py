@@ -11,6 +11,7 @@ from keras_seq.cli.manifest_view import manifest_json, print_manifest, print_par
 from keras_seq.cli.model_file import check_model_file, load_model, require_export_extra
 from keras_seq.cli.options import Atol, Imports, Json, ModelPath, Rtol
 from keras_seq.cli.output import print_json, progress, remark
+from keras_seq.cli.quantize_options import read_metric, read_validation_data
 from keras_seq.cli.strategy import read_strategy
 from keras_seq.cli.text_options import read_labels, read_tokenizers
 
@@ -66,6 +67,34 @@ def export(
     ort: Annotated[
         bool, typer.Option("--ort", help="Write each graph in ONNX Runtime's own format too, for small devices.")
     ] = False,
+    quantize: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BITS",
+            help="Write each graph in int8 or fp16 too, as the variant of that name.",
+            show_default=False,
+        ),
+    ] = None,
+    validation_data: Annotated[
+        str | None,
+        typer.Option(
+            "--validation-data",
+            metavar="FILE",
+            help="With --quantize: .npz or .json of the inputs by name, and targets, to try the quantised graphs on.",
+            show_default=False,
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="With --quantize: a Keras metric such as accuracy, or MODULE:FUNCTION of targets and outputs.",
+            show_default=False,
+        ),
+    ] = None,
+    max_metric_drop: Annotated[
+        float, typer.Option(min=0.0, help="With --metric: by what part of itself it may drop.")
+    ] = 0.005,
     min_onnxruntime: Annotated[
         str, typer.Option(metavar="VERSION", help="The oldest ONNX Runtime that must load the graphs.")
     ] = "1.17",
@@ -80,7 +109,8 @@ def export(
 ) -> int:
     """Export a trained model as a verified bundle: ONNX graphs, a SavedModel and a manifest.
 
-    The bundle is written whole or not at all. Exit code 1: what was exported computes something else than the model.
+    The bundle is written whole or not at all. Exit code 1: what was exported computes something else than the model, or
+    does its task worse than --max-metric-drop allows.
     """
     chosen = _formats(formats)
     kept = _metadata(metadata)
@@ -89,12 +119,13 @@ def export(
     if out.exists() and not overwrite:
         raise CommandError(f"{out} exists already. Give --overwrite to replace it, or choose another folder.")
     require_export_extra("exporting")
+    tried_on = read_validation_data(validation_data)
     with progress() as say:
         say(f"loading {model}")
         loaded = load_model(model, imports or ())
         strategy = read_strategy(generate)
         tokenizers = read_tokenizers(tokenizer or ())
-        from keras_seq.export import ParityError, Tolerance, export_model
+        from keras_seq.export import MetricDropError, ParityError, Tolerance, export_model
 
         try:
             report = export_model(
@@ -109,6 +140,10 @@ def export(
                 portable=portable,
                 triton=triton,
                 ort_format=ort,
+                quantize=quantize,
+                validation_data=tried_on,
+                metric=read_metric(metric),
+                max_metric_drop=max_metric_drop,
                 min_onnxruntime=min_onnxruntime,
                 metadata=kept,
                 tokenizer=tokenizers,
@@ -117,6 +152,9 @@ def export(
                 progress=say,
             )
             failed = None
+        except MetricDropError as error:
+            remark(f"keras-seq export: {error}")
+            return 1
         except ParityError as error:
             failed = [result.to_dict() for result in error.results]
     if failed is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_seq.cli.output import print_line, print_table, size_text
+from keras_seq.cli.quantization_view import print_quantization
 from keras_seq.serving.errors import BundleError
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.manifest import Manifest
@@ -44,6 +45,8 @@ def print_manifest(path: Path, manifest: Manifest) -> None:
         print_table("layers that run along time", ["layer", "class", "exported as", "why"], rows)
     if manifest.parity:
         print_parity("comparisons when it was written", manifest.parity)
+    for variant, found in manifest.quantization.items():
+        print_quantization(variant, found)
     if manifest.metadata:
         print_table("metadata", ["key", "value"], [[key, _short(value)] for key, value in manifest.metadata.items()])
     rows = [[name, size_text(spec.bytes), spec.sha256[:12]] for name, spec in manifest.files.items()]

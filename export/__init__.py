@@ -8,10 +8,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=["lowering"],
     submod_attrs={
-        "errors": ["ExportError", "NotNativeError", "ParityError", "StreamingError"],
+        "errors": ["ExportError", "MetricDropError", "NotNativeError", "ParityError", "StreamingError"],
         "explain": ["Explanation", "LayerExplanation", "explain"],
         "export_model": ["export_model"],
         "parity": ["Parity", "Tolerance"],
+        "quantization.decision": ["Decision"],
+        "quantization.quantization_report": ["QuantizationReport"],
         "report": ["ExportReport"],
         "triton_settings": ["TritonSettings"],
         "verify_bundle": ["verify_bundle"],

@@ -1,6 +1,6 @@
 """What can go wrong in an export, as a small tree of errors."""
 
-__all__ = ["ExportError", "NotNativeError", "ParityError", "StreamingError"]
+__all__ = ["ExportError", "MetricDropError", "NotNativeError", "ParityError", "StreamingError"]
 
 
 class ExportError(Exception):
@@ -13,6 +13,10 @@ class NotNativeError(ExportError):
 
 class StreamingError(ExportError):
     """The model cannot run in chunks: some layer needs steps that have not come yet, or past ones nobody carries."""
+
+
+class MetricDropError(ExportError):
+    """Quantised, the model does its task worse than allowed; the message holds the scores and what each layer does."""
 
 
 class ParityError(ExportError):

@@ -10,6 +10,9 @@ import keras_seq
 from keras_seq.export.errors import ExportError
 from keras_seq.export.lowering.layer_note import layer_note, layer_notes
 from keras_seq.export.lowering.normalization import is_normalization
+from keras_seq.export.quantization.layer_choice import layer_choice
+from keras_seq.export.quantize import QUANTIZATIONS
+from keras_seq.serving.errors import listed
 
 __all__ = ["Explanation", "LayerExplanation", "explain"]
 
@@ -26,6 +29,10 @@ class LayerExplanation:
         kernel_reason: Why not a faster one.
         lowering: `native`, `loop`, `fused` or `plain`, or `traced` for what goes through the converter as it is.
         lowering_reason: The operators, or why there are none.
+        quantized: What quantisation makes of its weights, and those of its parts: `int8` for products of integers,
+            `int8 weights` or `fp16 weights` for what is only stored so, `float`; empty where it was not asked for, or
+            there are no weights.
+        quantized_reason: Why.
     """
 
     name: str
@@ -34,6 +41,8 @@ class LayerExplanation:
     kernel_reason: str
     lowering: str
     lowering_reason: str
+    quantized: str = ""
+    quantized_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,25 +64,35 @@ class Explanation:
         return asdict(self)
 
     def __str__(self) -> str:
-        rows = [("layer", "class", "trains on", "exports to", "why")]
-        for row in self.layers:
-            reasons = [f"{row.kernel}: {row.kernel_reason}"] if row.kernel_reason else []
-            reasons += [f"{row.lowering}: {row.lowering_reason}"] if row.lowering_reason else []
-            rows.append((row.name, row.layer_class, row.kernel, row.lowering, "; ".join(reasons)))
-        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        columns, rows = self.table()
+        rows = [columns, *rows]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(columns) - 1)]
         lines = [f"{self.model} on the {self.backend} backend"]
-        lines += ["  ".join([*map(str.ljust, row[:4], widths), row[4]]).rstrip() for row in rows]
+        lines += ["  ".join([*map(str.ljust, row[:-1], widths), row[-1]]).rstrip() for row in rows]
         return "\n".join(lines)
 
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Column heads and rows, the reasons last; a column of what is quantised where that was asked for."""
+        quantized = any(row.quantized for row in self.layers)
+        rows = []
+        for row in self.layers:
+            stages = [(row.kernel, row.kernel_reason), (row.lowering, row.lowering_reason)]
+            stages.append((row.quantized, row.quantized_reason))
+            reasons = "; ".join(f"{what}: {why}" for what, why in stages if why)
+            rows.append([row.name, row.layer_class, row.kernel, row.lowering, *[row.quantized] * quantized, reasons])
+        return ["layer", "class", "trains on", "exports to", *["quantised"] * quantized, "why"], rows
 
-def explain(model: keras.Model) -> Explanation:
+
+def explain(model: keras.Model, quantize: str | None = None) -> Explanation:
     """Says, layer by layer, which kernel training takes and why, and what the layer exports to and why.
 
     Args:
         model: A built model.
+        quantize: `"int8"` or `"fp16"`: what `export_model(quantize=...)` makes of each layer's weights, too, as long
+            as no metric sends it back to float32.
 
     Raises:
-        ExportError: The model was never built.
+        ExportError: The model was never built, or `quantize` is something else.
 
     Example:
         >>> import keras, keras_seq
@@ -84,25 +103,38 @@ def explain(model: keras.Model) -> Explanation:
     """
     if not model.built:
         raise ExportError(f"model {model.name!r} was never built; call it once, or give its first layer a keras.Input.")
-    rows = [row for layer in model.layers for row in _rows(layer, "")]
+    if quantize is not None and quantize not in QUANTIZATIONS:
+        raise ExportError(f"`quantize` must be {listed(QUANTIZATIONS)} or None. Received: {quantize!r}.")
+    bits = QUANTIZATIONS.get(quantize)
+    rows = [row for layer in model.layers for row in _rows(layer, "", bits)]
     return Explanation(model.name, keras.backend.backend(), tuple(rows))
 
 
-def _rows(layer: keras.Layer, prefix: str) -> list[LayerExplanation]:
+def _rows(layer: keras.Layer, prefix: str, bits: int | None) -> list[LayerExplanation]:
+    quantized = ("", "") if bits is None else layer_choice(layer, bits)
     name, note = prefix + layer.name, layer_note(layer)
     if note is not None:
         kernel, reason = _kernel(layer)
         operators = ", ".join(f"{count} {op}" for op, count in note.operators.items())
         lowering_reason = f"{operators}, {note.reason}" if operators else note.reason
-        return [LayerExplanation(name, type(layer).__name__, kernel, reason, note.lowering, lowering_reason)]
-    rows = [LayerExplanation(name, type(layer).__name__, "keras", "", *_lowering(layer))]
-    return rows + [row for part in _parts(layer) for row in _rows(part, f"{name}/")]
+        return [
+            LayerExplanation(name, type(layer).__name__, kernel, reason, note.lowering, lowering_reason, *quantized)
+        ]
+    parts, whole = _parts(layer)
+    quantized = ("", "") if parts and whole else quantized  # its weights are those of the rows that follow
+    rows = [LayerExplanation(name, type(layer).__name__, "keras", "", *_lowering(layer), *quantized)]
+    return rows + [row for part in parts for row in _rows(part, f"{name}/", bits)]
 
 
-def _parts(layer: keras.Layer) -> list[keras.Layer]:
-    """What is worth a row of a layer without a rule: everything in a model or wrapper, otherwise what has a rule."""
+def _parts(layer: keras.Layer) -> tuple[list[keras.Layer], bool]:
+    """What is worth a row of a layer without a rule, and whether that is all of it.
+
+    Of a model or wrapper it is everything, otherwise what has a rule.
+    """
     inner = getattr(layer, "layers", None) or [part for part in [getattr(layer, "layer", None)] if part is not None]
-    return inner or [part for part in layer._flatten_layers(include_self=False, recursive=False) if layer_notes(part)]
+    if inner:
+        return inner, True
+    return [part for part in layer._flatten_layers(include_self=False, recursive=False) if layer_notes(part)], False
 
 
 def _lowering(layer: keras.Layer) -> tuple[str, str]:

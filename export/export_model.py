@@ -134,7 +134,7 @@ def export_model(
     Raises:
         ExportError: The model or the path cannot be used as asked; nothing is written.
         StreamingError: The model cannot run in chunks; it names the layers.
-        ExportError: Quantised, the model loses more than `max_metric_drop` whatever stays in float32.
+        MetricDropError: Quantised, the model loses more than `max_metric_drop` whatever stays in float32.
         ParityError: What was written computes something else than the Keras model; it is removed again.
 
     Example:

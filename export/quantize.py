@@ -11,7 +11,7 @@ import keras
 import onnx
 
 from keras_seq.export import onnx_graph
-from keras_seq.export.errors import ExportError
+from keras_seq.export.errors import ExportError, MetricDropError
 from keras_seq.export.quantization.decision import FLOAT, INTEGER
 from keras_seq.export.quantization.instruction_set import instruction_set
 from keras_seq.export.quantization.place import related
@@ -109,8 +109,8 @@ def write_quantized(
         The graphs with the new variant, and what was found.
 
     Raises:
-        ExportError: The data or the metric do not suit, an operator is needed that the target lacks, or the metric
-            drops too far whatever is left in float32. Nothing is written then.
+        ExportError: The data or the metric do not suit, or an operator is needed that the target lacks.
+        MetricDropError: The metric drops too far whatever is left in float32. Nothing is written then.
     """
     bits = QUANTIZATIONS[asked.variant]
     owners = WeightOwners(model)
@@ -211,7 +211,7 @@ def _fitted(
             f"model has no weights worth quantising to {asked.variant}: each of its layers is too small. Export it "
             "without `quantize`."
         )
-    raise ExportError(
+    raise MetricDropError(
         f"quantised to {asked.variant} the model loses more than max_metric_drop={asked.max_metric_drop:.2%} whatever "
         "stays in float32:\n" + "\n".join(tried) + f"\nLayers by what quantising them alone does:\n{table}\n"
         "Allow a larger max_metric_drop, try quantize='fp16', or export without `quantize`."

@@ -6,7 +6,7 @@ integer form slower from there on, with one row or many, on one thread or two.
 
 from __future__ import annotations
 
-from keras_seq.export.quantization.decision import FLOAT, INTEGER, STORED
+from keras_seq.export.quantization.decision import FLOAT, HALF, INTEGER, STORED
 
 __all__ = [
     "ACTIVATIONS",
@@ -15,6 +15,7 @@ __all__ = [
     "SCAN_ACTIVATIONS",
     "SCAN_UNITS",
     "STORED_ELEMENTS",
+    "choose_half",
     "choose_product",
     "choose_recurrent",
     "choose_stored",
@@ -30,6 +31,7 @@ STORED_ELEMENTS = 1024
 """Smaller weights stay as they are: a scale for each output and two nodes more would take as much."""
 ACTIVATIONS = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh", "Tanh")}
 """What a native recurrent node computes where it names no activations."""
+_NOT_WORTH_IT = f"fewer than {STORED_ELEMENTS:,} weights are not worth it"
 SCAN_ACTIVATIONS = ("Sigmoid", "Tanh", "Relu", "Softsign", "Softplus")
 """What the body of a `Scan` can compute by one node without settings."""
 
@@ -66,6 +68,17 @@ def choose_recurrent(operator: str, units: int, elements: int, activations: tupl
     return INTEGER, "a Scan over integer products, the inputs' product outside"
 
 
+def choose_half(elements: int) -> tuple[str, str]:
+    """The form of a weight where 16 bits are asked for, and why.
+
+    Args:
+        elements: How many numbers it has.
+    """
+    if elements < STORED_ELEMENTS:
+        return FLOAT, _NOT_WORTH_IT
+    return HALF, "half as large, and float32 again when the graph is loaded"
+
+
 def choose_stored(elements: int, reason: str) -> tuple[str, str]:
     """The form of a weight that takes no part in integer products.
 
@@ -74,5 +87,5 @@ def choose_stored(elements: int, reason: str) -> tuple[str, str]:
         reason: Why it does not.
     """
     if elements < STORED_ELEMENTS:
-        return FLOAT, f"fewer than {STORED_ELEMENTS:,} weights are not worth it"
+        return FLOAT, _NOT_WORTH_IT
     return STORED, reason

@@ -12,13 +12,13 @@ from keras_seq.export.passes.duplicates import duplicates
 from keras_seq.export.passes.graph_index import GraphIndex
 from keras_seq.export.passes.scopes import graphs
 from keras_seq.export.passes.unique_names import unique_names
-from keras_seq.export.quantization.choice import STORED_ELEMENTS
+from keras_seq.export.quantization.choice import choose_half
 from keras_seq.export.quantization.decision import FLOAT, HALF, INTEGER, STORED, Decision
 from keras_seq.export.quantization.integer_attention import integer_attention
 from keras_seq.export.quantization.integer_lstm import integer_lstm
 from keras_seq.export.quantization.integer_product import integer_product
 from keras_seq.export.quantization.integer_scan import integer_scan
-from keras_seq.export.quantization.place import Place, places
+from keras_seq.export.quantization.place import places
 from keras_seq.export.quantization.stored_weight import store_half, store_integers
 from keras_seq.export.quantization.weight_owners import WeightOwners
 
@@ -57,7 +57,7 @@ def quantized_graph(
     decisions, stored = [], {}
     for place in places(index, owners):
         operator = place.node.op_type  # which the rules change
-        form, reason = (place.form, place.reason) if bits == 8 else _half(place)
+        form, reason = (place.form, place.reason) if bits == 8 else choose_half(place.elements)
         if form != FLOAT and not wanted(place.layer):
             form, reason = FLOAT, "the outputs depend too much on it"
         if form == INTEGER:
@@ -79,9 +79,3 @@ def quantized_graph(
         quantized.opset_import.remove(entry)
     onnx.checker.check_model(quantized)
     return quantized, decisions
-
-
-def _half(place: Place) -> tuple[str, str]:
-    if place.elements < STORED_ELEMENTS:
-        return FLOAT, f"fewer than {STORED_ELEMENTS:,} weights are not worth it"
-    return HALF, "half as large"

@@ -2,7 +2,7 @@ import keras
 import pytest
 
 import keras_seq
-from keras_seq.export import ExportError, explain
+from keras_seq.export import ExportError, explain, export_model
 from tests.export.models import FEATURES, UNITS, signal_model, tagger
 
 pytestmark = pytest.mark.backend("tensorflow")
@@ -115,3 +115,49 @@ def test_attention_says_its_kernel_and_its_operator():
     assert row(model, "stock").kernel_reason.endswith("keras_seq.MultiHeadAttention is its drop-in")
     assert (row(model, "norm").lowering, row(model, "norm").lowering_reason) == ("native", "1 LayerNormalization")
     assert row(model, "encoder").lowering == "traced"
+
+
+def test_quantisation_says_what_it_makes_of_each_layer_and_why():
+    words = keras.Input((None,), dtype="int32", name="words")
+    x = keras.layers.Embedding(53, 67, name="embedding")(words)
+    x = keras_seq.LSTM(71, return_sequences=True, name="wide_lstm")(x)
+    x = keras_seq.Bidirectional(keras_seq.GRU(31, return_sequences=True), name="both")(x)
+    x = keras.layers.Dense(541, name="wide")(x)
+    model = keras.Model(words, keras.layers.Dense(1, name="narrow")(x))
+    found = {row.name: row for row in explain(model, "int8").layers}
+    assert {name: row.quantized for name, row in found.items()} == {
+        "words": "",
+        "embedding": "int8 weights",
+        "wide_lstm": "int8",
+        "both": "int8 weights",
+        "wide": "int8",
+        "narrow": "float",
+    }
+    assert found["wide_lstm"].quantized_reason == "one DynamicQuantizeLSTM"
+    assert found["both"].quantized_reason == "below 512 units the float node is faster"
+    assert {row.quantized for row in explain(model, "fp16").layers} == {"", "fp16 weights", "float"}
+    assert {row.quantized for row in explain(model).layers} == {""}
+    assert "quantised" in str(explain(model, "int8")).splitlines()[1]
+    assert "quantised" not in str(explain(model)).splitlines()[1]
+
+
+def test_what_quantisation_would_do_is_what_it_does(tmp_path):
+    words = keras.Input((None,), dtype="int32", name="words")
+    x = keras.layers.Embedding(53, 256, name="embedding")(words)
+    x = keras_seq.TransformerEncoderBlock(num_heads=4, feed_forward_units=263, name="block")(x)
+    x = keras_seq.PeepholeLSTM(73, return_sequences=True, name="lstm")(x)
+    model = keras.Model(words, keras.layers.Dense(11, name="tags")(x), name="tagger")
+    told = {row.name: row.quantized for row in explain(model, "int8").layers if row.quantized not in ("", "float")}
+    report = export_model(model, tmp_path / "out", formats="onnx", verify=False, quantize="int8").quantization
+    done = {}
+    for decision in report.decisions["model"]:
+        if decision.form != "float":
+            done.setdefault(decision.layer.partition("/")[0], []).append(decision.form)
+    # The block's own row stands for all its parts; its attention has one beside it.
+    assert told.pop("block/attention") == "int8"
+    assert told == {name: ", ".join(dict.fromkeys(forms)) for name, forms in done.items()}
+
+
+def test_another_quantisation_is_refused():
+    with pytest.raises(ExportError, match=r"`quantize` must be 'int8', 'fp16' or None. Received: 'int4'"):
+        explain(tagger(), "int4")
