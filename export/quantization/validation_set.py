@@ -120,7 +120,7 @@ def _given(data: Any) -> Iterator[tuple]:
     if isinstance(data, (np.ndarray, Mapping)) or keras.ops.is_tensor(data):
         data = (data,)
     if isinstance(data, keras.utils.PyDataset):
-        data = (data[i] for i in range(len(data)))
+        data = map(data.__getitem__, range(len(data)))  # not a generator expression, which would look up itself
     if not isinstance(data, tuple):
         if not isinstance(data, Iterable):
             raise ExportError(
