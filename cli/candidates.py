@@ -24,7 +24,7 @@ _KERAS_ONNX = "Keras' own ONNX export"
 
 
 def bundle_candidates(bundle: Bundle, threads: int, graph: str = "model") -> dict[str, Run]:
-    """The bundle's graphs, by name: through the runtime's classes, and through a session with default options.
+    """The bundle's graphs, by name: through the runtime's classes, variants too, and a session with default options.
 
     Args:
         bundle: The bundle.
@@ -39,6 +39,10 @@ def bundle_candidates(bundle: Bundle, threads: int, graph: str = "model") -> dic
         PREDICTOR: Predictor(bundle, graph=graph, num_threads=threads).predict,
         _RAW: _session(str(bundle.file(spec.file)), threads, spec.input_names, spec.output_names),
     }
+    for variant in spec.variants:
+        candidates[f"variant {variant}, Predictor"] = Predictor(
+            bundle, graph=graph, variant=variant, num_threads=threads
+        ).predict
     if graph == "model" and "step" in bundle.manifest.graphs:
         stream = Stream(bundle, num_threads=threads, keep_outputs=False)
 

@@ -68,6 +68,10 @@ def test_it_writes_the_variant_and_says_what_it_loses(keras_seq_command, wide_mo
     assert ran.code == 0, ran.err
     assert np.array(json.loads(ran.out)["tags"]).shape == (1, 3, TAGS)
 
+    timed = keras_seq_command("bench", tmp_path / "out", "--rounds", "1", "--batch", "2", "--time", "3", "--json")
+    rows = {row["name"]: row for row in json.loads(timed.out)["results"]}
+    assert 0 < rows["variant int8, Predictor"]["max_abs_diff"] < 0.01
+
 
 def test_without_data_the_table_says_what_is_not_known(keras_seq_command, wide_model_path, tmp_path):
     done = keras_seq_command("export", wide_model_path, tmp_path / "out", "--formats", "onnx", "--quantize", "fp16")
