@@ -6,8 +6,8 @@ build as well (it folds no constants and fuses nothing when it loads one). So tw
 - The optimisations are those of the level "extended": they hold for every processor. Layouts and fusions made for this
   machine's (the level "all"), and packed weights, stay out.
 - Weights that are stored small and widened by a `Cast` (float16, or int8 before a product with their scale) stay
-  small. Folded, the file would be as large as that of the float graph. The price is the `Cast`, once a call; where that
-  matters, `model.ort` is the file that has no such nodes.
+  small. Folded, the file would be as large as that of the float graph. The price is the `Cast`, once a call, of tables
+  only for the rows that are read; where that matters, `model.ort` is the file that has no such nodes.
 """
 
 from __future__ import annotations
@@ -27,20 +27,18 @@ import onnxruntime
 
 from keras_seq.export import onnx_graph
 from keras_seq.export.errors import ExportError
-from keras_seq.export.passes.scopes import graphs as all_scopes
-from keras_seq.export.passes.scopes import subgraphs
+from keras_seq.export.ort_weights import gather_before_widening, hold_back_small_weights
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.session import disabled_optimizers
 from keras_seq.serving.variant_spec import VariantSpec
 
-__all__ = ["ORT", "REQUIRED_OPERATORS", "hold_back_small_weights", "write_ort"]
+__all__ = ["ORT", "REQUIRED_OPERATORS", "write_ort"]
 
 ORT = "ort"
 """The variant in ONNX Runtime's format; of a variant `int8` it is `int8.ort`."""
 REQUIRED_OPERATORS = "required_operators.config"
 """What `build.py --include_ops_by_config` of ONNX Runtime takes."""
 _IDENTIFIER = b"ORTM"  # of a file in that format, behind the offset of its root
-_SMALL = {onnx.TensorProto.INT8, onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16}
 _PROVIDERS = ["CPUExecutionProvider"]
 
 
@@ -79,6 +77,7 @@ def _write(folder: Path, file: str) -> VariantSpec:
     with tempfile.TemporaryDirectory() as scratch:
         optimised = Path(scratch) / "optimised.onnx"
         proto = onnx.load(folder / file)
+        gather_before_widening(proto.graph)
         names = hold_back_small_weights(proto.graph)
         level = onnxruntime.GraphOptimizationLevel
         _save(file, proto, optimised, level.ORT_ENABLE_EXTENDED, "ONNX")
@@ -89,33 +88,6 @@ def _write(folder: Path, file: str) -> VariantSpec:
         _save(file, proto, folder / target, level.ORT_DISABLE_ALL, "ORT")
     operators = onnx_graph.operators(proto)
     return VariantSpec(target, sum(operators.values()), operators)
-
-
-def hold_back_small_weights(graph: onnx.GraphProto) -> set[str]:
-    """Keeps constants of one or two bytes an entry from being folded into wider ones.
-
-    Those that nothing but a `Cast` reads, once a call, become inputs with a default, as what a caller may replace is
-    not folded. Those read within a loop are left to be folded: there the `Cast` would run at each step.
-
-    Args:
-        graph: Changed in place.
-
-    Returns:
-        The names of those inputs.
-    """
-    given = {value.name for value in graph.input}
-    casts = {node.input[0] for node in graph.node if node.op_type == "Cast" and not node.domain}
-    others = {name for node in graph.node if node.op_type != "Cast" for name in node.input}
-    bodies = [scope for node in graph.node for body in subgraphs(node) for scope in all_scopes(body)]
-    others |= {name for scope in bodies for node in scope.node for name in node.input}
-    others |= {value.name for value in graph.output}
-    small = [
-        onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
-        for tensor in graph.initializer
-        if tensor.data_type in _SMALL and tensor.name in casts and tensor.name not in others | given
-    ]
-    graph.input.extend(small)
-    return {value.name for value in small}
 
 
 def _save(

@@ -13,7 +13,8 @@ import onnx
 import onnxruntime
 
 from keras_seq.export.battery import Case, random_inputs
-from keras_seq.export.ort_format import ORT, hold_back_small_weights
+from keras_seq.export.ort_format import ORT
+from keras_seq.export.ort_weights import gather_before_widening, hold_back_small_weights
 from keras_seq.export.parity import Parity, Runner, Tolerance, compare
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.session import disabled_optimizers
@@ -42,6 +43,7 @@ def verify_ort(folder: Path, graphs: Mapping[str, GraphSpec]) -> list[Parity]:
         for reference, candidate in pairs:
             cases = _cases(graph)
             proto = onnx.load(folder / reference)
+            gather_before_widening(proto.graph)
             hold_back_small_weights(proto.graph)
             run = _runner(proto.SerializeToString(), graph)
             expected = [run(case.inputs) for case in cases]
