@@ -34,7 +34,8 @@ def gather_before_widening(graph: onnx.GraphProto) -> int:
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     makers = {name: node for node in graph.node for name in node.output}
     names, count = Names(graph), 0
-    for scope in list(graphs(graph)):
+    # From within, as a graph whose nodes are put back holds copies of them, and of the graphs in them.
+    for scope in reversed(list(graphs(graph))):
         rewritten = []
         for node in scope.node:
             found = _wide_table(node, makers, tensors) if node.op_type == "Gather" and not node.domain else None
