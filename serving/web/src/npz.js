@@ -148,7 +148,7 @@ function readNpy(file, name) {
   const order = /'fortran_order': (True|False)/.exec(header)?.[1];
   const dims = /'shape': \(([\d, ]*)\)/.exec(header)?.[1].split(",").filter((dim) => dim.trim()).map(Number);
   if (!dims || !order) throw new Error(`the header of ${name} cannot be read`);
-  const data = file.slice(content); // which lies where any typed array may begin
+  const data = new Uint8Array(file.subarray(content)); // a copy, which lies where any typed array may begin
   const letters = /^<U(\d+)$/.exec(descr);
   if (letters && !dims.length && data.length === 4 * Number(letters[1])) {
     return Array.from(new Uint32Array(data.buffer), (code) => String.fromCodePoint(code)).join("");

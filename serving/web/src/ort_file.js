@@ -19,7 +19,7 @@ export const isOrt = (bytes) => String.fromCharCode(...bytes.subarray(4, 8)) ===
  * @returns {Uint8Array}
  */
 export function rewriteOrt(bytes, fed) {
-  const file = bytes.slice();
+  const file = new Uint8Array(bytes); // a copy, of buffers of Node too
   const view = new DataView(file.buffer);
   /** @param {number} at */
   const follow = (at) => at + view.getUint32(at, true);

@@ -85,9 +85,8 @@ export class Session {
    * @returns {Promise<Record<string, Tensor>>} every output and next state
    */
   run(feeds) {
-    this.#live();
+    const session = this.#live(); // which `close` leaves alone until its turn
     return inTurn(async () => {
-      const session = this.#live();
       const { ort } = this.#backend;
       /** @type {Record<string, any>} */
       const tensors = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toRuntime(ort, tensor)]));
@@ -188,7 +187,7 @@ const table = (entries) => show(Object.fromEntries(entries));
  * @param {Bundle} bundle
  */
 function wherefrom(message, bytes, bundle) {
-  const named = /node with name '([^']+)'/.exec(message) ?? /Node ?\(([^)]+)\)/.exec(message);
+  const named = /node with name '([^']+)'/.exec(message) ?? /\bnode ?\(([^)]+)\)/i.exec(message);
   const lacks =
     /(?:([\w.]+):)?(\w+)\(-?\d+\) is not a registered/.exec(message) ??
     /No Op registered for()? (\w+) with domain/.exec(message);

@@ -68,15 +68,12 @@ export class Tensor {
    * @returns {any}
    */
   toNested() {
-    const values = Array.from(/** @type {Iterable<number | bigint>} */ (this.data), (value) => plain(value, this.dtype));
-    if (!this.dims.length) return values[0];
-    /** @type {any[]} */
-    let lists = values;
-    for (const dim of this.dims.slice(1).reverse()) {
-      const count = dim ? lists.length / dim : sizeOf(this.dims.slice(0, -1));
-      lists = Array.from({ length: count }, (_, i) => lists.slice(i * dim, (i + 1) * dim));
-    }
-    return lists;
+    /** @param {number} axis @param {number} at @returns {any} */
+    const nest = (axis, at) =>
+      axis === this.dims.length
+        ? plain(this.data[at], this.dtype)
+        : Array.from({ length: this.dims[axis] }, (_, i) => nest(axis + 1, at * this.dims[axis] + i));
+    return nest(0, 0);
   }
 
   /**

@@ -1,6 +1,6 @@
 // Reads `tokenizer.json`, field by field.
 
-import { BundleError, listed, messageOf, shorten } from "../errors.js";
+import { BundleError, listed, messageOf, shorten, show } from "../errors.js";
 import { Fields } from "../fields.js";
 import { CharTokenizer } from "./char_tokenizer.js";
 import { readRules } from "./rules.js";
@@ -110,7 +110,7 @@ function readVocabulary(fields) {
   const twice = tokens.find((token) => seen.size === seen.add(token).size);
   if (twice !== undefined) {
     const count = tokens.filter((token) => token === twice).length;
-    fields.refuse("vocabulary", "a list in which no token stands twice", `${twice} ${count} times`);
+    fields.refuse("vocabulary", "a list in which no token stands twice", `${show(twice)} ${count} times`);
   }
   return Object.freeze(tokens);
 }
