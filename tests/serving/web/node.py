@@ -38,8 +38,8 @@ def node() -> str:
     version = subprocess.run([found, "--version"], capture_output=True, text=True).stdout if found else ""
     if not found or int(version.lstrip("v").partition(".")[0]) < OLDEST:
         pytest.skip(
-            f"THE JAVASCRIPT CLIENT IS NOT TESTED: there is no Node {OLDEST} or newer. Found: {version.strip() or 'none'}. "
-            "Install it with npm, for one with `apt-get install nodejs npm`."
+            f"THE JAVASCRIPT CLIENT IS NOT TESTED: there is no Node {OLDEST} or newer. Found: "
+            f"{version.strip() or 'none'}. Install it with npm, for one with `apt-get install nodejs npm`."
         )
     if not (WEB / "node_modules").is_dir():
         pytest.skip("THE JAVASCRIPT CLIENT IS NOT TESTED: its packages are not installed. `make node` does it.")
@@ -66,8 +66,10 @@ def run_tests(file: str, cases: Path | None = None, *, ort: str = "web") -> list
     found = re.findall(r"^(not )?ok \d+ - (.*)\n((?:  .*\n)*)", done.stdout, re.MULTILINE)
     tests = [JsTest(name, not failed, said) for failed, name, said in found]
     wanted = re.search(r"^1\.\.(\d+)$", done.stdout, re.MULTILINE)
-    whole = wanted is not None and int(wanted[1]) == len(tests) > 0 and (done.returncode == 0) == all(
-        test.passed for test in tests
+    whole = (
+        wanted is not None
+        and int(wanted[1]) == len(tests) > 0
+        and (done.returncode == 0) == all(test.passed for test in tests)
     )
     assert whole, f"{file} did not run to its end ({done.returncode}):\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return tests
@@ -91,7 +93,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         data = value.ravel().tolist()
         if value.dtype.kind == "f":  # JSON has no such numbers, and JavaScript reads these names
-            data = [one if np.isfinite(one) else {"nan": "NaN", "inf": "Infinity"}.get(str(one), "-Infinity") for one in data]
+            names = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+            data = [names.get(str(one), one) for one in data]
         return {"dtype": str(value.dtype), "dims": list(value.shape), "data": data}
     if isinstance(value, np.generic):
         return value.item()

@@ -1,4 +1,4 @@
-"""Predictor in JavaScript: the answers, and the refusals, of the one in Python, in WebAssembly and in Node's own runtime."""
+"""Predictor in JavaScript: answers and refusals are those of Python, in WebAssembly and in ONNX Runtime for Node."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ TEXTS = [["The dog barks!", "it", "", "naïve \U0001f600 DOG\0rains"], ["  ", "x
 BACKENDS = pytest.mark.parametrize("ort", ["web", "native"])
 
 
-def _case(name, path, batches, refused=(), graph="model", variant=None):
+def predictor_case(name, path, batches, refused=(), graph="model", variant=None):
     """What JavaScript is to do with a bundle, and what Python found: batches and refusals are what is asked for."""
     done = {"name": name, "bundle": path, "graph": graph, "variant": variant, "batches": [], "refused": []}
     with Predictor(path, graph=graph, variant=variant) as predictor:
@@ -123,12 +123,14 @@ def _with_ort(path, folder):
 def test_answers_are_those_of_python(ort, masked_path, unmasked_path, decoder_path, draw, tmp_path, subtests):
     wrong = list(_wrong_for_the_tagger())
     cases = [
-        _case("padded", masked_path, _tagger_batches(draw, 1), wrong),
-        _case("in groups", unmasked_path, _tagger_batches(draw, 2), wrong[:3]),
-        _case("a decoder with options", decoder_path, _decoder_batches(), _wrong_for_the_decoder(), "generate"),
+        predictor_case("padded", masked_path, _tagger_batches(draw, 1), wrong),
+        predictor_case("in groups", unmasked_path, _tagger_batches(draw, 2), wrong[:3]),
+        predictor_case(
+            "a decoder with options", decoder_path, _decoder_batches(), _wrong_for_the_decoder(), "generate"
+        ),
     ]
     decoder = _with_ort(decoder_path, tmp_path / "ort")
-    cases.append(_case("options in the other format", decoder, _decoder_batches(), (), "generate", "ort"))
+    cases.append(predictor_case("options in the other format", decoder, _decoder_batches(), (), "generate", "ort"))
     words, shapes = draw(np.random.default_rng(3), [4, 4, 4])
     alone = {"bundle": masked_path, "words": np.stack(words), "shapes": np.stack(shapes)}
     unloadable = write_unloadable(tmp_path, masked_path)
@@ -144,17 +146,21 @@ def test_texts_are_answered_as_in_python(ort, tmp_path, subtests):
     refused = [{"texts": texts} for texts in (["the dog barks it rains !"], {"word": ["a"]}, [])]
     framed = write_tagger(tmp_path / "framed", add_start=True, add_end=True, max_length=3)
     cases = [
-        _case("a tagger", plain, batches, refused),
-        _case("start and end", framed, batches),
-        _case("a graph of strings", strings, [*batches, {"inputs": [[4, 5, 6], [7]]}]),
-        _case("a graph of strings in the other format", _with_ort(strings, tmp_path / "ort"), batches, (), "model", "ort"),
-        _case("two inputs of one text", write_spelling_tagger(tmp_path / "spelling"), batches),
-        _case(
+        predictor_case("a tagger", plain, batches, refused),
+        predictor_case("start and end", framed, batches),
+        predictor_case("a graph of strings", strings, [*batches, {"inputs": [[4, 5, 6], [7]]}]),
+        predictor_case(
+            "strings in the other format", _with_ort(strings, tmp_path / "ort"), batches, (), "model", "ort"
+        ),
+        predictor_case("two inputs of one text", write_spelling_tagger(tmp_path / "spelling"), batches),
+        predictor_case(
             "two inputs of tokens",
             write_spelling_tagger(tmp_path / "framed_spelling", {"add_end": True}, add_end=True),
             batches,
             [{"texts": {"words": ["a b"], "characters": ["a"]}}],
         ),
-        _case("a translator", write_translator(tmp_path / "letters"), [{"texts": ["abc", "d", "xyz"]}], (), "generate"),
+        predictor_case(
+            "a translator", write_translator(tmp_path / "letters"), [{"texts": ["abc", "d", "xyz"]}], (), "generate"
+        ),
     ]
     check(subtests, run_tests("predictor.test.js", write_cases(tmp_path, predictors=cases), ort=ort))

@@ -1,5 +1,7 @@
 """Stream in JavaScript: the outputs of the one in Python, and snapshots that go from one to the other."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def _case(folder, name, path, sequences, refused):
             stream, chunks = first.new(), []
             cuts = _cuts(rng, next(iter(inputs.values())).shape[1])
             middle = len(cuts) // 2
-            for j, (start, end) in enumerate(zip(cuts, cuts[1:], strict=False)):
+            for j, (start, end) in enumerate(itertools.pairwise(cuts)):
                 if j == middle:
                     (folder / f"{name}.{i}.python").write_bytes(stream.snapshot())
                 chunks.append(stream.feed({key: array[:, start:end] for key, array in inputs.items()}))
