@@ -52,7 +52,10 @@ export function settled() {
   device?.refresh();
 }
 
-const asked = ({ model, task, body }) => ({ entry: entryOf(model), variant: device.variant(), task, body });
+function asked({ model, task, body }) {
+  typing.asked();
+  return { entry: entryOf(model), variant: device.variant(), task, body };
+}
 
 export async function ask(request, signal) {
   const start = performance.now();

@@ -45,8 +45,15 @@ function choice(id, label, options, changed) {
 }
 
 function tile(id, label) {
-  const value = make("dd", { id });
-  return { box: make("div", { class: "tile" }, make("dt", {}, label), value), value };
+  const main = make("strong");
+  const more = make("span");
+  const box = make("div", { class: "tile" }, make("dt", {}, label), make("dd", { id }, main, " ", more));
+  return { box, main, more };
+}
+
+function write({ main, more }, text, detail) {
+  main.textContent = text;
+  more.textContent = detail;
 }
 
 // Args: what site.json says; who answers; what keeping gave; again: loads once more what is chosen.
@@ -72,7 +79,6 @@ export function showDevice(site, answerer, keeping, again) {
   const box = make("section", { id: "device", "aria-label": "On this device" }, tiles, notes);
   document.querySelector("main").prepend(box);
 
-  const write = ({ value }, main, more) => fill(value, make("strong", {}, main), " ", make("span", {}, more));
   let loads = 0; // only the last of several says what it weighs
   let rest = keeping.rest ?? null;
   if (keeping.why) write(network, "No", "not kept on this device");

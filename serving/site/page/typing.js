@@ -26,7 +26,7 @@ export function listenToTyping(page, answerer) {
     try {
       while (changed) {
         await new Promise((resolve) => setTimeout(resolve, pause()));
-        if (page.running()) continue; // of a button; its answer is soon another text's
+        if (!changed || page.running()) continue; // whoever pressed a button has, or gets, an answer
         changed = false;
         await answer();
       }
@@ -53,6 +53,11 @@ export function listenToTyping(page, answerer) {
   text.addEventListener("input", change);
   box.addEventListener("change", change);
   return {
+    // Whoever asked, what stands there is answered.
+    asked() {
+      changed = false;
+    },
+
     // Whether a task is answered like this.
     offer(task) {
       field.hidden = !TASKS.includes(task);

@@ -1,7 +1,7 @@
 // Where models run: beside the page, which stays awake. One model is loaded at a time.
 
-import { Bundle, Generator, Predictor } from "../keras_seq/index.js";
-import { classified, generated, tagged } from "./answers.js";
+import { Bundle, Generator, Predictor, ServingError } from "../keras_seq/index.js";
+import { AnswerError, classified, generated, tagged } from "./answers.js";
 
 let starting = null; // onnxruntime-web
 let settings = null;
@@ -25,7 +25,7 @@ async function answer({ id, kind, ...given }) {
     const value = cancelled.has(id) ? null : await KINDS[kind](given, id);
     postMessage({ id, value });
   } catch (error) {
-    console.debug(error); // with where it comes from
+    if (!(error instanceof ServingError || error instanceof AnswerError)) console.error(error); // with where it is from
     postMessage({ id, error: { message: error.message, code: error.name === "Error" ? "" : error.name } });
   }
   cancelled.delete(id);
