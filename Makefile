@@ -5,6 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+# The packages of the JavaScript client; none where there is no npm, and then its tests are skipped and say so.
+WEB := serving/web
+NODE_INSTALLED := $(if $(shell command -v npm),$(WEB)/node_modules/installed)
 
 DATA ?=
 # Of the demos that have several: `make demo-translate MODEL=transformer`; COMPARE="plain transformer" trains more beside it.
@@ -29,7 +32,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-dates demo-translate demo-language-model demo-sentiment demo-memory serve soak test test-tensorflow test-jax test-all bench lint format venv
+.PHONY: help demo demo-dates demo-translate demo-language-model demo-sentiment demo-memory serve soak test test-tensorflow test-jax test-all bench lint format venv node
 .NOTPARALLEL:
 
 help: ## Show this list
@@ -63,7 +66,7 @@ serve: $(INSTALLED) ## Serve the demo's bundle, with a page at http://127.0.0.1:
 
 test: lint test-tensorflow test-jax ## Lint, all tests under TensorFlow, a short pass under JAX
 
-test-tensorflow: $(INSTALLED) ## All tests and doctests, under TensorFlow
+test-tensorflow: $(INSTALLED) $(NODE_INSTALLED) ## All tests and doctests, under TensorFlow
 	@KERAS_BACKEND=tensorflow $(PYTEST)
 
 test-jax: $(INSTALLED) ## The short pass of the layer tests under JAX
@@ -90,6 +93,9 @@ format: $(INSTALLED) ## Format, and mend what can be mended
 
 venv: $(INSTALLED) ## Make .venv, or bring it up to date
 
+node: $(NODE_INSTALLED) ## Install what the JavaScript client and its tests need, with npm
+	@command -v npm > /dev/null || { echo "There is no npm. Install Node 18 or newer, with npm." >&2; exit 1; }
+
 # The mark is written last, so an installation that was broken off counts as none: without a mark the folder is
 # cleared; with an old one it is kept and pip mends it. TensorFlow 2.21 has wheels for Python 3.11 to 3.13.
 $(INSTALLED): pyproject.toml setup.cfg
@@ -111,3 +117,11 @@ $(INSTALLED): pyproject.toml setup.cfg
 	    /^Installing collected packages/ { print "  installing " NF - 3 " packages ..."; fflush() } \
 	    /^Successfully installed/ { print "  done" }'
 	@touch $@
+
+# Written last too. Without their scripts, packages do nothing but lie there: what the tests run is in them already.
+# Where npm has no packages to give, such as without a network, the client's tests are skipped, and all others run.
+$(WEB)/node_modules/installed: $(WEB)/package.json $(WEB)/package-lock.json
+	@echo "Installing the packages of the JavaScript client ..."
+	@if npm --prefix $(WEB) ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null; then touch $@; \
+	    else rm -rf $(WEB)/node_modules; \
+	    echo "npm could not install them: THE JAVASCRIPT CLIENT WILL NOT BE TESTED." >&2; fi

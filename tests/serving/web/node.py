@@ -41,7 +41,7 @@ def node() -> str:
             f"THE JAVASCRIPT CLIENT IS NOT TESTED: there is no Node {OLDEST} or newer. Found: "
             f"{version.strip() or 'none'}. Install it with npm, for one with `apt-get install nodejs npm`."
         )
-    if not (WEB / "node_modules").is_dir():
+    if not (WEB / "node_modules" / "onnxruntime-web").is_dir():
         pytest.skip("THE JAVASCRIPT CLIENT IS NOT TESTED: its packages are not installed. `make node` does it.")
     return found
 

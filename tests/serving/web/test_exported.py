@@ -12,7 +12,7 @@ pytestmark = pytest.mark.backend("tensorflow")
 
 LINES = ["the dog barks at the cat", "it rains all day", "the cat sleeps", "John walks the dog!"]
 PROMPTS = ["the dog", "John, it rains a", ""]
-SEEDS = range(9)
+SEEDS = range(4)
 
 
 def _tagger(keras_seq):
@@ -51,19 +51,18 @@ def test_exported_models_answer_as_in_python(tmp_path, subtests):
     predictors, generators = [], []
     for make in (_tagger, _recurrent, _transformer):
         model, options = make(keras_seq)
+        with_random_weights(model, seed=3)
         path = tmp_path / make.__name__.strip("_")
+        variants = [None] if make is _transformer else [None, "ort"]
         # What is verified here is not the graphs but what the client makes of them.
-        export_model(
-            with_random_weights(model, seed=3), path, formats=("onnx",), ort_format=True, verify=False, **options
-        )
-        for variant in (None, "ort"):
+        export_model(model, path, formats=("onnx",), ort_format="ort" in variants, verify=False, **options)
+        for variant in variants:
             texts = [{"texts": texts} for texts in (LINES, PROMPTS, ["naïve \U0001f600", "  "])]
             predictors.append(predictor_case(f"{path.name} {variant}", path, texts, variant=variant))
             if "generate" in options:
-                batches = [([prompt], {"seed": seed}) for prompt in PROMPTS for seed in SEEDS]
                 prompts = [(prompt, {"seed": seed}) for prompt in PROMPTS for seed in SEEDS]
+                batches = [([prompt], settings) for prompt, settings in prompts]
                 generators.append(generator_case(f"{path.name} {variant}", path, batches, prompts, variant))
     write_cases(tmp_path, predictors=predictors, generators=generators)
-    for ort in ("web", "native"):
-        check(subtests, run_tests("predictor.test.js", tmp_path, ort=ort))
-        check(subtests, run_tests("generator.test.js", tmp_path, ort=ort))
+    check(subtests, run_tests("predictor.test.js", tmp_path))
+    check(subtests, run_tests("generator.test.js", tmp_path))
