@@ -15,11 +15,13 @@ MODEL ?=
 # Of the language model: char or word.
 LEVEL ?=
 COMPARE ?=
+# What the demos make of the weights of a variant beside the float graphs: int8 or fp16.
+QUANTIZE ?=
 # Processes that share the tests: `make test WORKERS=0` runs them in one, which a debugger needs.
 WORKERS ?= 2
 OUT ?= out/tagger
 # The programs among the files. Those that time a bundle need one, and the soak takes ten minutes: `make soak`.
-BENCHMARKS = $(filter-out benchmarks/startup.py benchmarks/serving.py benchmarks/soak.py,\
+BENCHMARKS = $(filter-out benchmarks/startup.py benchmarks/serving.py benchmarks/soak.py benchmarks/on_device_web.py,\
     $(shell grep -l '^if __name__ == "__main__"' benchmarks/*.py))
 
 PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
@@ -40,18 +42,18 @@ help: ## Show this list
 
 demo: $(INSTALLED) ## Train a tagger, export it, verify it, time it, run it; DATA=folder for CoNLL-U files, MODEL=lstm|transformer
 	@$(BIN)/python examples/tag.py --out "$(OUT)" $(if $(DATA),--data "$(DATA)") \
-	    $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE))
+	    $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE)) $(if $(QUANTIZE),--quantize $(QUANTIZE))
 
 demo-dates: $(INSTALLED) ## Learn to read dates in 34 languages, export with the beam search inside, read without Keras
-	@$(BIN)/python examples/dates.py
+	@$(BIN)/python examples/dates.py $(if $(QUANTIZE),--quantize $(QUANTIZE))
 
 demo-translate: $(INSTALLED) ## Learn to translate; BLEU, beam search, error analysis; DATA=folder, MODEL=attention|plain|transformer
 	@$(BIN)/python examples/translate.py $(if $(DATA),--data "$(DATA)") \
-	    $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE))
+	    $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE)) $(if $(QUANTIZE),--quantize $(QUANTIZE))
 
 demo-language-model: $(INSTALLED) ## Learn to write; bits, samples, texts from the graph; DATA=folder, LEVEL=char|word, MODEL=recurrent|transformer
 	@$(BIN)/python examples/language_model.py $(if $(DATA),--data "$(DATA)") \
-	    $(if $(LEVEL),--level $(LEVEL)) $(if $(MODEL),--model $(MODEL))
+	    $(if $(LEVEL),--level $(LEVEL)) $(if $(MODEL),--model $(MODEL)) $(if $(QUANTIZE),--quantize $(QUANTIZE))
 
 demo-sentiment: $(INSTALLED) ## Learn to name what a text is, with and without word vectors learnt beforehand; DATA=folder
 	@$(BIN)/python examples/sentiment.py $(if $(DATA),--data "$(DATA)")

@@ -2,6 +2,7 @@
 
     python examples/dates.py                  about three minutes of training on two cores
     python examples/dates.py --seconds 60     a quicker, less certain reader
+    python examples/dates.py --quantize int8  with a smaller variant beside the float one
 
 The data come with the Babel package. The steps stand in `run`, one after the other; their parts are in `date_reading/`
 and `generating/`, and the serving side in `serve_dates.py`.
@@ -16,18 +17,26 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.console import Console
 from tag import quiet_standard_error
 
 from date_reading.corpus import DateCorpus, WrittenDate, load_dates
 from date_reading.table import Row, write_rows
+from generating.padding import pad
 from generating.vocabulary import Vocabulary
+from quantizing.choices import add_option
 from tagging.terminal import heading
+
+if TYPE_CHECKING:  # it needs Keras, which is loaded when the options are known to be right
+    from quantizing.quantizing import Quantizing
 
 SERVE = Path(__file__).with_name("serve_dates.py")
 MAX_SOURCE_LENGTH, MAX_LENGTH = 64, 12  # ten characters of an ISO date and its end; one more could be seen to be wrong
 NUM_BEAMS = 4
+JUDGED = 1000  # dates that a quantised reader is tried on
 
 
 def main(arguments: Sequence[str] | None = None, console: Console | None = None) -> int:
@@ -56,6 +65,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--examples", type=int, default=60_000, help="how many to learn from (default: %(default)s)")
     parser.add_argument("--units", type=int, default=128, help="the units of the decoder (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="the seed of everything random (default: %(default)s)")
+    add_option(parser)
     options = parser.parse_args(arguments)
     for name in ("epochs", "seconds", "examples"):
         if getattr(options, name) < 1:
@@ -90,6 +100,7 @@ def run(options: argparse.Namespace, console: Console) -> int:
         from generating.batches import PairBatches
         from generating.model import build_model
         from generating.training import train
+        from quantizing.quantizing import Quantizing
     keras.utils.set_random_seed(options.seed)
     sizes = {"units": options.units, "embedding_dim": max(2, options.units // 2)}
     model = build_model(len(source), len(target), **sizes, max_source_length=MAX_SOURCE_LENGTH, name="date_reader")
@@ -108,7 +119,15 @@ def run(options: argparse.Namespace, console: Console) -> int:
     console.print(f"{model.count_params():,} parameters, {time.perf_counter() - begin:.0f} s")
 
     heading(console, "Export and verify")
-    if not export(model, source, target, options.out / "bundle", console):
+    judged = corpus.new_dates[:JUDGED]
+    sources = pad([source.encode(_source(example)) for example in judged])
+    quantizing = Quantizing(
+        options.quantize,
+        {"model": validation, "generate": (sources, np.array([example.iso for example in judged]))},
+        {"generate": right_dates(target)},
+        {f"{size} dates": ("generate", sources[:size]) for size in (1, 32)},
+    )
+    if not export(model, source, target, options.out / "bundle", console, quantizing):
         return 1
     held_out = options.out / "held_out.tsv"
     groups = (("new dates", corpus.new_dates), ("new dates in new formats", corpus.new_formats))
@@ -136,7 +155,16 @@ def describe(corpus: DateCorpus, source: Vocabulary, console: Console) -> None:
     )
 
 
-def export(model, source: Vocabulary, target: Vocabulary, out: Path, console: Console) -> bool:
+def right_dates(target: Vocabulary):
+    """The metric of the reader: the share of dates that it reads rightly to the last digit."""
+
+    def dates_right(isos: Sequence[str], outputs: dict[str, Sequence[np.ndarray]]) -> float:
+        return np.mean(["".join(target.decode(ids[0])) == iso for iso, ids in zip(isos, outputs["ids"], strict=True)])
+
+    return dates_right
+
+
+def export(model, source: Vocabulary, target: Vocabulary, out: Path, console: Console, quantizing: Quantizing) -> bool:
     """Writes the bundle, verified, with the decode loop inside; the vocabularies go along.
 
     Args:
@@ -145,6 +173,7 @@ def export(model, source: Vocabulary, target: Vocabulary, out: Path, console: Co
         target: The tokens of its targets.
         out: Where to write. The folder appears whole or, if anything goes wrong, not at all.
         console: Where to print.
+        quantizing: The variant to write too, if any.
 
     Returns:
         Whether the bundle was written and computes what the model computes.
@@ -153,16 +182,16 @@ def export(model, source: Vocabulary, target: Vocabulary, out: Path, console: Co
     from keras_seq.export import ExportError, export_model
 
     metadata = {"task": "dates", "source_tokens": source.tokens, "target_tokens": target.tokens}
+    settings = {"metadata": metadata, **quantizing.settings()}
     search = keras_seq.BeamSearch(num_beams=NUM_BEAMS, max_length=MAX_LENGTH)
     try:
         with console.status("exporting") as status:
-            report = export_model(
-                model, out, generate=search, metadata=metadata, overwrite=True, progress=status.update
-            )
+            report = export_model(model, out, generate=search, **settings, overwrite=True, progress=status.update)
     except ExportError as error:
         print(error, file=sys.stderr)
         return False
     console.print(str(report), soft_wrap=True)
+    quantizing.show(console, report)
     return True
 
 

@@ -4,6 +4,7 @@
     python examples/language_model.py --data ../shared/data/language_model Shakespeare, character by character
     python examples/language_model.py --data FOLDER --level word           words; of several texts the longest
     python examples/language_model.py --model transformer                  by attention, without recurrence
+    python examples/language_model.py --quantize int8                      with a smaller, faster variant
 
 The steps stand in `run`, one after the other; their parts are in `language_modelling/`, and the serving side in
 `serve_language_model.py`.
@@ -25,6 +26,7 @@ from tag import quiet_standard_error
 
 from language_modelling.choices import CELLS, LEVELS, MODELS, NUM_HEADS
 from language_modelling.texts import load_texts
+from quantizing.choices import add_option
 from tagging.sentence import CorpusError
 from tagging.terminal import heading
 
@@ -73,6 +75,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--max-words", type=int, default=10_000, help="how many words to know at most (default: %(default)s)")
     add("--prompt", help="what samples begin with (default: the first words that are held out)")
     add("--seed", type=int, default=7, help="the seed of everything random (default: %(default)s)")
+    add_option(parser)
     options = parser.parse_args(arguments)
     for name in ("epochs", "seconds", "layers", "batch_size", "steps", "learning_rate"):
         value = getattr(options, name)

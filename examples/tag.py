@@ -4,6 +4,7 @@
     python examples/tag.py --data ../shared/data/pos_tagging learns parts of speech from CoNLL-U files
     python examples/tag.py --tag FILE                        shows FILE at the end rather than a held-out one
     python examples/tag.py --compare transformer             beside a tagger that reads by attention
+    python examples/tag.py --quantize int8                   with a smaller, faster variant beside the float one
 
 The bundle takes plain text: `Predictor("out/tagger").predict_text(["x = f(1)  # one"])`. The steps stand in `run` and
 in `tagging/experiment.py`, one after the other; their parts are in `tagging/`, and the serving side in `serve_tags.py`.
@@ -24,6 +25,7 @@ from pathlib import Path
 from rich.console import Console
 
 from keras_seq.serving.text.tokenizer import SPECIAL_TOKENS
+from quantizing.choices import add_option
 from tagging.choices import MODELS, NUM_HEADS
 from tagging.corpus import Corpus, load_corpus
 from tagging.sentence import CorpusError, Sentence
@@ -72,6 +74,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=300_000, help="the most words to train on (default: %(default)s)")
     parser.add_argument("--units", type=int, default=128, help="the width of the reader (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=7, help="the seed of everything random (default: %(default)s)")
+    add_option(parser)
     options = parser.parse_args(arguments)
     for name in ("epochs", "limit", "units"):
         if getattr(options, name) < 1:

@@ -4,6 +4,7 @@
     python examples/translate.py --data ../shared/data/translation  everyday sentences, English to German
     python examples/translate.py --model transformer                by attention alone, without recurrence
     python examples/translate.py --compare plain transformer        several models, side by side
+    python examples/translate.py --quantize int8                    with a smaller, faster variant of each
 
 The steps stand in `run` and in `translation/experiment.py`, one after the other; their parts are in `translation/` and
 `generating/`, and the serving side in `serve_translate.py`.
@@ -23,6 +24,7 @@ from rich.console import Console
 from tag import quiet_standard_error
 
 from generating.vocabulary import UNKNOWN_ID
+from quantizing.choices import add_option
 from tagging.sentence import CorpusError
 from tagging.terminal import heading
 from translation.choices import MODELS, NUM_HEADS
@@ -87,6 +89,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="what to train too, each as long again",
     )
     parser.add_argument("--seed", type=int, default=7, help="the seed of everything random (default: %(default)s)")
+    add_option(parser)
     options = parser.parse_args(arguments)
     for name in ("epochs", "seconds", "limit"):
         if (value := getattr(options, name)) is not None and value < 1:

@@ -21,6 +21,8 @@ from language_modelling.judging import (
     FLOORS,
     fit_of_model,
     fit_of_ngrams,
+    held_out_rows,
+    negative_bits,
     ngram_scorer,
     sentence_log_probs,
 )
@@ -31,9 +33,11 @@ from language_modelling.samples import strategies, write
 from language_modelling.streams import Windows, one_stream
 from language_modelling.texts import TextCorpus
 from language_modelling.training import train
+from quantizing.quantizing import Quantizing
 
 SWAPS = 300  # sentences in which a word is exchanged, at most
 LENGTHS = {"char": 300, "word": 60}  # tokens of a sample
+GENERATED, PROMPT = 32, 16  # texts that a quantised model goes on with, and how long they are
 NAME = "this model"
 # A network trained for long amplifies rounding from step to step: after 53 characters at random, logits of this demo's
 # model differed by 1.7e-4 from one runtime to the next.
@@ -138,6 +142,7 @@ class Experiment:
             Whether the bundle was written and computes what the model computes.
         """
         metadata = {"task": "language model", "level": self.options.level}
+        quantizing = self._tried_on()
         try:
             with self.console.status("exporting") as status, quiet_standard_error():
                 report = export_model(
@@ -150,11 +155,13 @@ class Experiment:
                     tolerance=LOGITS,
                     overwrite=True,
                     progress=status.update,
+                    **quantizing.settings(),
                 )
         except ExportError as error:
             print(error, file=sys.stderr)
             return False
         self.console.print(escape(str(report)), soft_wrap=True)
+        quantizing.show(self.console, report)
         return True
 
     def expected(self) -> list[dict[str, object]]:
@@ -165,6 +172,16 @@ class Experiment:
             text = self.tokenizer.decode(found.ids[0, 0, : int(found.lengths[0, 0])])
             rows.append({"prompt": prompt, "options": settings, "text": text})
         return rows
+
+    def _tried_on(self) -> Quantizing:
+        """What a quantised model is tried on: how well it predicts the held-out text, row by row."""
+        before, ids = held_out_rows(self.dev_ids, self.tokenizer.vocabulary_size)
+        return Quantizing(
+            self.options.quantize,
+            {"model": (before, ids), "generate": before[:GENERATED, :PROMPT]},
+            {"model": negative_bits(self.corpus.dev.characters / len(self.dev_ids))},
+            {f"{rows} x 100 tokens": ("model", before[:rows, :100]) for rows in (1, 16)},
+        )
 
     def _shipped(self) -> keras_seq.Sampling:
         length = LENGTHS[self.options.level]

@@ -14,6 +14,7 @@ from language_modelling.streams import Windows, one_stream
 from language_modelling.texts import Part
 
 FLOORS = {"unigrams": 1, "trigrams": 3}  # by name, how many tokens an n-gram has
+ROW, MAX_LOGITS = 256, 24_000_000  # of what a quantised model is tried on
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,37 @@ def fit_of_model(model: keras.Model, ids: np.ndarray, part: Part, batch_size: in
     else:
         nats = result["bits_per_character"] * math.log(2) * part.characters
     return Fit.of(nats, len(ids), part.characters)
+
+
+def held_out_rows(ids: np.ndarray, vocabulary_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a text for a model that begins each of them anew, as an exported one does.
+
+    Args:
+        ids: The text's tokens, `(tokens,)`.
+        vocabulary_size: Of the model. The more words there are to choose from, the less of the text is taken, as all
+            logits are held in memory.
+
+    Returns:
+        What stands before each token, and the tokens, both int32 `(rows, ROW)`; shorter where the text is.
+    """
+    steps = min(ROW, len(ids))
+    rows = min(len(ids) // steps, max(1, MAX_LOGITS // vocabulary_size // steps))
+    return Windows(ids[: rows * steps], rows, steps)[0]
+
+
+def negative_bits(characters_per_token: float) -> Callable[[np.ndarray, np.ndarray], float]:
+    """The metric of an exported model: bits per character, negative, so that more is better.
+
+    Args:
+        characters_per_token: Of the text.
+    """
+
+    def negative_bits_per_character(ids: np.ndarray, logits: np.ndarray) -> float:
+        chosen = np.take_along_axis(logits, ids[..., np.newaxis], axis=-1)[..., 0].astype("float64")
+        nats = np.logaddexp.reduce(logits, axis=-1, dtype="float64") - chosen
+        return -float(nats.mean()) / math.log(2) / characters_per_token
+
+    return negative_bits_per_character
 
 
 def fit_of_ngrams(model: NgramModel, ids: np.ndarray, part: Part) -> Fit:

@@ -17,6 +17,7 @@ from keras_seq.cli.timing import measure as time_calls
 from keras_seq.export import ExportError, export_model
 from keras_seq.serving import Predictor
 from keras_seq.text import Tokenizer
+from quantizing.quantizing import Quantizing
 from tagging import latency
 from tagging.batches import Batches
 from tagging.corpus import Corpus
@@ -25,7 +26,7 @@ from tagging.latency import Inputs
 from tagging.model import build_tagger
 from tagging.scores import GroupScore, MostFrequentLabel, score_groups, score_labels
 from tagging.terminal import heading, print_groups, print_labels, print_latencies
-from tagging.training import tag, train
+from tagging.training import judged_batches, tag, train, words_right
 
 BATCH_SIZES, SENTENCE_LENGTH = (1, 32), 20
 # What the server's page offers, by the task.
@@ -103,7 +104,13 @@ def run_experiment(
     print_labels(console, score_labels([sentence.labels for sentence in corpus.held_out], predicted))
 
     heading(console, f"Export and verify ({name})")
-    if not export(model, tokenizers, features.labels, corpus.task, bundle, console):
+    quantizing = Quantizing(
+        options.quantize,
+        list(judged_batches(features, corpus.held_out)),
+        words_right,
+        {title: ("model", inputs) for title, inputs in typical_batches(features, corpus).items()},
+    )
+    if not export(model, tokenizers, features.labels, corpus.task, bundle, console, quantizing):
         return None
 
     heading(console, f"Time ({name})")
@@ -120,6 +127,7 @@ def export(
     task: str,
     out: Path,
     console: Console,
+    quantizing: Quantizing,
 ) -> bool:
     """Writes the bundle, verified; tokenizers and labels go along, so that serving needs nothing else.
 
@@ -130,12 +138,13 @@ def export(
         task: `python` or `conllu`.
         out: Where to write. The folder appears whole or, if anything goes wrong, not at all.
         console: Where to print.
+        quantizing: The variant to write too, if any.
 
     Returns:
         Whether the bundle was written and computes what the model computes.
     """
     metadata = {"task": task, "examples": TO_TRY[task]}
-    settings = {"tokenizer": tokenizers, "labels": labels, "metadata": metadata}
+    settings = {"tokenizer": tokenizers, "labels": labels, "metadata": metadata, **quantizing.settings()}
     try:
         with console.status("exporting") as status:
             report = export_model(model, out, **settings, overwrite=True, verify=True, progress=status.update)
@@ -143,6 +152,7 @@ def export(
         print(error, file=sys.stderr)
         return False
     console.print(str(report), soft_wrap=True)
+    quantizing.show(console, report)
     return True
 
 

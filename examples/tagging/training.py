@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import keras
 import numpy as np
@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tagging.batches import Batches
-from tagging.features import Features, batches_by_length, pad
+from tagging.features import Encoded, Features, batches_by_length, pad
 from tagging.sentence import Sentence
 
 WORDS_PER_BATCH = 4096  # when tagging
+NO_WORD = -2  # in the place of a label; -1 is one that training never met
 
 
 def train(model: keras.Model, batches: Batches, epochs: int, console: Console, learning_rate: float = 3e-3) -> None:
@@ -77,10 +78,53 @@ def tag(model: keras.Model, features: Features, sentences: Sequence[Sentence]) -
     """
     predicted: list[list[str]] = [[] for _ in sentences]
     encoded = [features.encode(sentence.words) for sentence in sentences]
-    lengths = [len(one.words) for one in encoded]
-    for batch in batches_by_length(lengths, np.argsort(lengths, kind="stable"), WORDS_PER_BATCH):
-        words, characters, _ = zip(*(encoded[index] for index in batch), strict=True)
-        tags = np.asarray(model.predict_on_batch({"words": pad(words), "characters": pad(characters)}))
+    for batch, inputs in _batches(encoded):
+        tags = np.asarray(model.predict_on_batch(inputs))
         for index, row in zip(batch, tags, strict=True):
             predicted[index] = features.decode(row, encoded[index])
     return predicted
+
+
+def judged_batches(
+    features: Features, sentences: Sequence[Sentence]
+) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+    """Labelled sentences as batches to judge an exported tagger by.
+
+    Args:
+        features: What the model is given.
+        sentences: The sentences.
+
+    Yields:
+        Inputs, and labels `(batch, time)` where a word begins, whose first piece decides for all of it; `NO_WORD` at
+        its other pieces and at padding.
+    """
+    encoded = [features.encode(sentence.words) for sentence in sentences]
+    for batch, inputs in _batches(encoded):
+        labels = np.full(inputs["words"].shape, NO_WORD, np.int32)
+        for row, index in enumerate(batch):
+            starts = encoded[index].starts
+            labels[row, starts] = features.encode_labels(sentences[index].labels, encoded[index])[starts]
+        yield inputs, labels
+
+
+def words_right(labels: Iterable[np.ndarray], tags: Iterable[np.ndarray]) -> float:
+    """The metric of a tagger: the share of words with the right label.
+
+    Args:
+        labels: Of each row those of `judged_batches`, `(time,)`.
+        tags: Of each row the probabilities, `(time, labels)`.
+
+    Example:
+        >>> words_right([np.array([1, NO_WORD, 0])], [np.array([[0.2, 0.8], [0.7, 0.3], [0.1, 0.9]])])
+        0.5
+    """
+    pairs = [(row[row != NO_WORD], given.argmax(-1)[row != NO_WORD]) for row, given in zip(labels, tags, strict=True)]
+    return sum(int(np.sum(right == given)) for right, given in pairs) / sum(len(right) for right, _ in pairs)
+
+
+def _batches(encoded: Sequence[Encoded]) -> Iterator[tuple[list[int], dict[str, np.ndarray]]]:
+    """Sentences alike in length together: their indices, and the inputs."""
+    lengths = [len(one.words) for one in encoded]
+    for batch in batches_by_length(lengths, np.argsort(lengths, kind="stable"), WORDS_PER_BATCH):
+        words, characters, _ = zip(*(encoded[index] for index in batch), strict=True)
+        yield batch, {"words": pad(words), "characters": pad(characters)}

@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 import keras_seq
 from generating.batches import PairBatches
+from generating.padding import pad
 from generating.training import train
 from keras_seq.export import ExportError, export_model
+from quantizing.quantizing import Quantizing
 from tagging.terminal import heading
 from translation.analysis import analyse
 from translation.corpus import PairCorpus
+from translation.judge import score
 from translation.models import RECIPES, Translator, build
 from translation.pictures import draw_heads
 from translation.search import search_all, search_name
@@ -98,7 +103,7 @@ def run_experiment(name: str, setting: Setting, folder: Path, console: Console) 
     console.print(str(analysis), markup=False, soft_wrap=True)
 
     heading(console, f"Export and verify ({name})")
-    if not export(model, texts, setting.beam, folder / "bundle", console):
+    if not export(model, texts, setting.beam, folder / "bundle", console, tried_on(setting)):
         return None
     (folder / "error_analysis.txt").write_text(f"{analysis}\n", encoding="utf-8")
     console.print(f"{folder / 'error_analysis.txt'}: whose fault the wrong ones are")
@@ -115,18 +120,8 @@ def train_on(name: str, model: Translator, setting: Setting, console: Console) -
     Returns:
         How many seconds and how many epochs that took.
     """
-    corpus, texts, options = setting.corpus, setting.texts, setting.options
-    held_out = [(judged.source, judged.references[0]) for judged in corpus.dev]
-    batches, validation = (
-        PairBatches(
-            [texts.encode_source(source) for source, _ in pairs],
-            [texts.encode_target(target) for _, target in pairs],
-            size,
-            source_dropout=source_dropout,
-            seed=options.seed,
-        )
-        for pairs, size, source_dropout in ((corpus.train, 64, 0.05), (held_out, 256, 0.0))
-    )
+    options = setting.options
+    batches, validation = pair_batches(setting, setting.corpus.train, 64, 0.05), held_out_batches(setting)
     recipe, begin = RECIPES[name], time.perf_counter()
     train(
         model,
@@ -144,7 +139,49 @@ def train_on(name: str, model: Translator, setting: Setting, console: Console) -
     return seconds, int(model.optimizer.iterations) / len(batches)
 
 
-def export(model: Translator, texts: Texts, beam: keras_seq.BeamSearch, out: Path, console: Console) -> bool:
+def pair_batches(
+    setting: Setting, pairs: Sequence[tuple[str, str]], size: int, source_dropout: float = 0.0
+) -> PairBatches:
+    """Pairs of sentences in batches; arguments as those of `PairBatches`."""
+    texts = setting.texts
+    return PairBatches(
+        [texts.encode_source(source) for source, _ in pairs],
+        [texts.encode_target(target) for _, target in pairs],
+        size,
+        source_dropout=source_dropout,
+        seed=setting.options.seed,
+    )
+
+
+def held_out_batches(setting: Setting) -> PairBatches:
+    """The sentences that are held out, each with its first reference."""
+    return pair_batches(setting, [(judged.source, judged.references[0]) for judged in setting.corpus.dev], 256)
+
+
+def tried_on(setting: Setting) -> Quantizing:
+    """What a quantised translator is tried on: BLEU of the exported search, on all sentences that are held out."""
+    dev, texts = setting.corpus.dev, setting.texts
+    sources = pad([texts.encode_source(judged.source) for judged in dev])
+
+    def bleu(rows: Sequence[int], outputs: dict[str, Sequence[np.ndarray]]) -> float:
+        return score([dev[row] for row in rows], [texts.decode_target(ids[0]) for ids in outputs["ids"]]).bleu
+
+    return Quantizing(
+        setting.options.quantize,
+        {"model": held_out_batches(setting), "generate": (sources, np.arange(len(dev)))},
+        {"generate": bleu},
+        {f"{size} sentences": ("generate", sources[:size]) for size in (1, 16)},
+    )
+
+
+def export(
+    model: Translator,
+    texts: Texts,
+    beam: keras_seq.BeamSearch,
+    out: Path,
+    console: Console,
+    quantizing: Quantizing,
+) -> bool:
     """Writes the bundle, verified, with the decode loop inside; the vocabularies go along.
 
     Args:
@@ -153,16 +190,18 @@ def export(model: Translator, texts: Texts, beam: keras_seq.BeamSearch, out: Pat
         beam: The search.
         out: Where to write. The folder appears whole or, if anything goes wrong, not at all.
         console: Where to print.
+        quantizing: The variant to write too, if any.
 
     Returns:
         Whether the bundle was written and computes what the model computes.
     """
-    metadata = {"task": "translation", **texts.to_metadata()}
+    settings = {"metadata": {"task": "translation", **texts.to_metadata()}, **quantizing.settings()}
     try:
         with console.status("exporting") as status:
-            report = export_model(model, out, generate=beam, metadata=metadata, overwrite=True, progress=status.update)
+            report = export_model(model, out, generate=beam, **settings, overwrite=True, progress=status.update)
     except ExportError as error:
         print(error, file=sys.stderr)
         return False
     console.print(str(report), soft_wrap=True)
+    quantizing.show(console, report)
     return True

@@ -31,7 +31,8 @@ def demo(tmp_path_factory):
         run = functools.partial(subprocess.run, capture_output=True, text=True)
         recorder = SimpleNamespace(run=lambda *a, **k: results.append(run(*a, **k)) or results[-1])
         patch.setattr(dates, "subprocess", recorder)
-        code = dates.main(["--out", str(out), "--examples", "1500", "--epochs", "4", "--units", "32"], console)
+        sizes = ["--examples", "1500", "--epochs", "4", "--units", "32"]
+        code = dates.main(["--out", str(out), *sizes, "--quantize", "fp16"], console)
     assert results[0].stderr == ""
     return code, console.export_text(), results[0].stdout, out
 
@@ -66,6 +67,16 @@ def test_the_search_is_inside_the_bundle_with_everything_that_serving_needs(demo
     assert "[en-US]" in manifest["metadata"]["source_tokens"]
     assert manifest["parity"]
     assert all(row["passed"] for row in manifest["parity"])
+
+
+def test_the_variant_is_judged_by_the_dates_it_reads(demo):
+    manifest = json.loads((demo[3] / "bundle" / "bundle.json").read_text())
+    (score,) = manifest["quantization"]["fp16"]["metrics"]
+    right, total = re.search(r"new dates +│ +(80) │ +(\d+) │", demo[2]).groups()[::-1]
+    assert (score["graph"], score["metric"]) == ("generate", "dates_right")
+    assert score["before"] == int(right) / int(total)  # as the other process counts
+    assert re.search(r"│ generate, dates_right +│ +[\d.]+ │ +[\d.]+ │ +[-+][\d.]+% │", demo[1])
+    assert re.search(r"│ 32 dates, ms +│.*times as fast │", demo[1])
 
 
 def test_the_picture_is_drawn_and_the_held_out_dates_are_written(demo):

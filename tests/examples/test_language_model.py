@@ -51,7 +51,8 @@ def demo(folder, tmp_path_factory):
         # The SavedModel is tested with the exporter, and takes as long as all the rest.
         patch.setattr(experiment, "export_model", functools.partial(keras_seq.export.export_model, formats=("onnx",)))
         model = ["--epochs", "10", "--units", "48", "--batch-size", "16", "--steps", "16", "--learning-rate", "0.01"]
-        code = language_model.main(["--data", str(folder), "--out", str(out), "--prompt", "their", *model], console)
+        more = ["--prompt", "their", "--quantize", "int8"]
+        code = language_model.main(["--data", str(folder), "--out", str(out), *more, *model], console)
     assert results[0].stderr == ""
     return code, console.export_text(), results[0].stdout, out
 
@@ -73,6 +74,15 @@ def test_the_model_learns_and_stands_beside_the_floors(demo):
     assert fits["this model"] == pytest.approx(held_out[-1], abs=2e-3)
     assert fits["trigrams"] < fits["unigrams"]
     assert fits["this model"] < 0.4 * fits["unigrams"]
+
+
+def test_the_variant_is_judged_by_bits(demo):
+    (before, after) = re.search(r"negative_bits_per_character +│ +-([\d.]+) │ +-([\d.]+) │", demo[1]).groups()
+    held_out = float(re.findall(r"held out (\d\.\d+)", demo[1])[-1])
+    assert float(before) == pytest.approx(held_out, rel=0.15)  # of other windows, each begun anew
+    assert float(after) == pytest.approx(float(before), rel=5e-3)
+    manifest = json.loads((demo[3] / "bundle" / "bundle.json").read_text())
+    assert all("int8" in graph["variants"] for graph in manifest["graphs"].values())
 
 
 def test_the_model_chooses_among_words_that_sound_alike(demo):

@@ -31,7 +31,7 @@ def demo(treebank, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency, "measure", functools.partial(latency.measure, rounds=1))
         arguments = ["--data", str(treebank), "--out", str(out), "--epochs", "30", "--units", "32"]
-        code = tag.main([*arguments, "--compare", "transformer"], console)
+        code = tag.main([*arguments, "--compare", "transformer", "--quantize", "int8"], console)
     return code, console.export_text(), out
 
 
@@ -56,6 +56,16 @@ def test_the_tagger_beats_the_baseline_where_context_decides(demo):
     assert len(both) == len(MODELS)
     for baseline, model in both:
         assert float(model) > 0.98 > 0.9 > float(baseline)
+
+
+def test_the_variant_stands_beside_the_float_graph(demo):
+    accuracies = re.findall(r"all words +│ +[\d,]+ │ +[\d.]+ │ +([\d.]+) │", demo[1])
+    rows = re.findall(r"│ model, words_right +│ +([\d.]+) │ +([\d.]+) │ +([-+][\d.]+)% │", demo[1])
+    assert [before for before, _, _ in rows] == accuracies  # those of the Keras models
+    assert all(float(change) >= -0.5 for _, _, change in rows)
+    assert len(re.findall(r"│ (?:1|32) x 20 words, ms +│.*times as fast │", demo[1])) == 2 * len(MODELS)
+    with Predictor(demo[2], variant="int8") as predictor:
+        assert predictor.predict_text(["Ann to run"])["tags.labels"] == [["PROPN", "PART", "VERB"]]
 
 
 def test_the_models_stand_side_by_side(demo):

@@ -66,9 +66,19 @@ def demo(pairs, tmp_path_factory):
         recorder = SimpleNamespace(run=lambda *a, **k: results.append(run(*a, **k)) or results[-1])
         patch.setattr(translate, "subprocess", recorder)
         arguments = ["--data", str(pairs), "--out", str(out), "--epochs", "14", "--units", "32", "--dropout", "0"]
-        code = translate.main([*arguments, "--compare", "plain", "transformer"], console)
+        code = translate.main([*arguments, "--compare", "plain", "transformer", "--quantize", "fp16"], console)
     assert results[0].stderr == ""
     return code, console.export_text(), results[0].stdout, out
+
+
+def test_variants_are_judged_by_bleu_the_exported_search(demo):
+    searched = re.findall(r"│ beam 4, alpha 0.7 +│ +(\d+\.\d+) ", demo[1])
+    rows = re.findall(r"│ generate, bleu +│ +([\d.]+) │ +[\d.]+ │ +([-+][\d.]+)% │", demo[1])
+    assert len(rows) == len(MODELS)
+    for (before, change), bleu in zip(rows, searched, strict=True):
+        assert float(before) == pytest.approx(float(bleu), abs=0.06)  # in Keras, with one digit less
+        assert float(change) >= -0.5
+    assert len(re.findall(r"│ (?:1|16) sentences, ms +│.*times as fast │", demo[1])) == 2 * len(MODELS)
 
 
 def serve(*arguments):

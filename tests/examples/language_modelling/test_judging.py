@@ -3,7 +3,15 @@ import numpy as np
 import pytest
 
 import keras_seq
-from language_modelling.judging import Fit, fit_of_model, fit_of_ngrams, ngram_scorer, sentence_log_probs
+from language_modelling.judging import (
+    Fit,
+    fit_of_model,
+    fit_of_ngrams,
+    held_out_rows,
+    negative_bits,
+    ngram_scorer,
+    sentence_log_probs,
+)
 from language_modelling.models import metric
 from language_modelling.ngrams import NgramModel
 from language_modelling.streams import one_stream
@@ -48,3 +56,19 @@ def test_sentences_keep_their_order_whatever_their_length(tokenizer):
     found = sentence_log_probs(model, sentences, batch_size=3)
     alone = [float(model.log_prob([sentence])[0]) for sentence in sentences]
     np.testing.assert_allclose(found, alone, rtol=1e-5)
+
+
+def test_rows_for_an_exported_model_begin_anew_and_shift_the_text_by_one():
+    ids = np.random.default_rng(1).integers(4, 11, 1009).astype("int32")
+    before, after = held_out_rows(ids, vocabulary_size=11)
+    np.testing.assert_array_equal(after, ids[: 3 * 256].reshape(3, 256))
+    np.testing.assert_array_equal(before[:, 1:], after[:, :-1])
+    assert (before[:, 0] == 1).all()
+    assert held_out_rows(ids[:5], vocabulary_size=11)[1].shape == (1, 5)
+    assert held_out_rows(ids, vocabulary_size=50_000)[1].shape == (1, 256)  # as many logits as memory has room for
+
+
+def test_negative_bits_of_a_distribution_that_is_known():
+    probabilities = np.array([[[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]]])
+    ids = np.array([[1, 0]])  # 2 bits and 3
+    assert negative_bits(2.0)(ids, np.log(probabilities) + 7) == pytest.approx(-2.5 / 2)

@@ -1,0 +1,1 @@
+"""What the demos share that ship a quantised model too: `choices` without Keras, `quantizing` for those that export."""
