@@ -76,7 +76,7 @@ class ValidationSet:
                 inputs = {spec.name: check_array(named[spec.name], spec) for spec in specs}
             except InputError as error:
                 raise ExportError(f"`validation_data` does not suit the model. {error}") from error
-            batches.append(Batch(inputs, *rest[:2]))
+            batches.append(Batch(inputs, *rest))
         if not batches:
             raise ExportError("`validation_data` is empty. Give some tens of sequences that the model has not seen.")
         return cls(tuple(batches))
@@ -128,32 +128,48 @@ def _given(data: Any) -> Iterator[tuple]:
                 f"{type(data).__name__}."
             )
         for batch in data:
-            yield tuple(_arrays(part) for part in (batch if isinstance(batch, tuple) else (batch,)))
+            yield _checked(batch if isinstance(batch, tuple) else (batch,))
         return
-    if not 1 <= len(data) <= 3:
-        raise ExportError(f"`validation_data` must be (x, y) or (x, y, sample_weight). Received {len(data)} parts.")
-    parts = [_arrays(part) for part in data if part is not None]
-    lengths = {len(array) for part in parts for array in keras.tree.flatten(part)}
-    if len(lengths) != 1:
-        raise ExportError(
-            f"the arrays of `validation_data` must have a row for each sequence. Received: {sorted(lengths)} rows."
+    parts = _checked(data)
+    for start in range(0, len(keras.tree.flatten(parts[0])[0]), _ROWS):
+        yield tuple(
+            None if part is None else keras.tree.map_structure(lambda a, s=start: a[s : s + _ROWS], part)
+            for part in parts
         )
-    for start in range(0, lengths.pop(), _ROWS):
-        yield tuple(keras.tree.map_structure(lambda a, s=start: a[s : s + _ROWS], part) for part in parts)
+
+
+def _checked(batch: tuple) -> tuple:
+    """The parts of a batch as arrays that have a row for each sequence; targets and weights may be None."""
+    if not 1 <= len(batch) <= 3 or batch[0] is None:
+        received = "None for x" if batch and batch[0] is None else f"{len(batch)} parts"
+        raise ExportError(f"`validation_data` must be (x, y) or (x, y, sample_weight). Received {received}.")
+    parts = tuple(None if part is None else _arrays(part) for part in batch)
+    arrays = [array for part in parts if part is not None for array in keras.tree.flatten(part)]
+    if len({array.shape[:1] for array in arrays}) != 1 or not arrays[0].ndim:
+        raise ExportError(
+            "the arrays of `validation_data` must have a row for each sequence. Received shapes: "
+            f"{', '.join(str(array.shape) for array in arrays) or 'none'}."
+        )
+    return parts
 
 
 def _arrays(part: Any) -> Any:
-    """Tensors as NumPy arrays, in the structure they came in."""
-    return keras.tree.map_structure(
-        lambda value: (
-            value
-            if isinstance(value, np.ndarray)
-            else keras.ops.convert_to_numpy(value)
-            if keras.ops.is_tensor(value) and getattr(value, "dtype", None) != "string"
-            else np.asarray(value)
-        ),
-        part,
-    )
+    """Tensors as NumPy arrays, in the structure they came in; a list of texts or of numbers is one array."""
+    if isinstance(part, Mapping):
+        return {name: _arrays(value) for name, value in part.items()}
+    if isinstance(part, (list, tuple)) and any(
+        isinstance(leaf, np.ndarray) or keras.ops.is_tensor(leaf) for leaf in keras.tree.flatten(part)
+    ):
+        return [_arrays(value) for value in part]
+    if keras.ops.is_tensor(part) and part.dtype != "string":
+        return keras.ops.convert_to_numpy(part)
+    try:
+        return np.asarray(part)
+    except ValueError as error:
+        raise ExportError(
+            f"`validation_data` holds something that is no array ({error}). Give arrays, with rows padded to one "
+            "length, or batches of rows of one length each."
+        ) from error
 
 
 def _named(x: Any, specs: Sequence[TensorSpec], others_too: bool) -> dict[str, Any]:
