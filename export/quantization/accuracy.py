@@ -11,7 +11,10 @@ from keras_seq.export.quantization.validation_set import Batch
 from keras_seq.serving.graph_spec import GraphSpec
 from keras_seq.serving.tensor_spec import TensorSpec
 
-__all__ = ["Accuracy", "accuracies"]
+__all__ = ["Accuracy", "accuracies", "counted_steps"]
+
+_FAR = float(np.finfo("float32").max)
+"""A difference beyond numbers; JSON has no infinity."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def accuracies(
     for output in spec.outputs:
         pairs = []
         for batch, wanted, given in zip(batches, expected, received, strict=True):
-            steps = _counted_steps(spec.inputs, batch.inputs) if output.shape[1:2] == ("time",) else None
+            steps = counted_steps(spec.inputs, batch.inputs) if output.shape[1:2] == ("time",) else None
             a, b = (np.asarray(one[output.name], "float64") for one in (wanted, given))
             pairs.append((a, b) if steps is None else (a[steps], b[steps]))
         found.append(_compared(graph, output, rows, pairs))
@@ -81,33 +84,46 @@ def accuracies(
 
 
 def _compared(graph: str, output: TensorSpec, rows: int, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Accuracy:
-    same, answers, total, size, count, largest = 0, 0, 0.0, 0.0, 0, 0.0
-    for a, b in pairs:
-        difference = np.abs(a - b)
-        largest = max(largest, float(difference.max(initial=0)))
-        total, size, count = total + difference.sum(), size + np.abs(a).sum(), count + a.size
-        decided = _decisions(output, a, b)
-        if decided is not None:
-            same, answers = same + int(np.sum(decided)), answers + decided.size
-    agreement = same / answers if answers else None
+    differences, sizes = (np.concatenate(parts) for parts in zip(*(_distances(a, b) for a, b in pairs), strict=True))
+    decided = _decisions(output, pairs)
     return Accuracy(
-        graph, output.name, rows, agreement, largest, float(total / max(count, 1)), float(size / max(count, 1))
+        graph,
+        output.name,
+        rows,
+        float(decided.mean()) if decided is not None and decided.size else None,
+        float(differences.max(initial=0)),
+        float(differences.sum() / max(differences.size, 1)),
+        float(sizes.sum() / max(sizes.size, 1)),
     )
 
 
-def _decisions(output: TensorSpec, a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+def _distances(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far apart numbers are, and the size of the first, flat. What is beyond numbers in both alike counts as 0."""
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    with np.errstate(invalid="ignore"):  # of infinities
+        difference = np.where(same, 0, np.abs(a - b))
+    finite = np.nan_to_num(difference, nan=_FAR, posinf=_FAR)
+    return finite.reshape(-1), np.where(np.isfinite(a), np.abs(a), 0).reshape(-1)
+
+
+def _decisions(output: TensorSpec, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray | None:
     """Which answers are the same; None where the output gives none."""
     if len(output.shape) < 2 or not isinstance(output.shape[-1], int):
         return None
     if output.shape[-1] > 1:
-        return a.argmax(-1) == b.argmax(-1)
-    if a.size and a.min() >= 0 and a.max() <= 1:
-        return (a > 0.5) == (b > 0.5)
+        return np.concatenate([(a.argmax(-1) == b.argmax(-1)).reshape(-1) for a, b in pairs])
+    if all(np.all((a >= 0) & (a <= 1)) for a, _ in pairs):
+        return np.concatenate([((a > 0.5) == (b > 0.5)).reshape(-1) for a, b in pairs])
     return None
 
 
-def _counted_steps(specs: Sequence[TensorSpec], inputs: dict[str, np.ndarray]) -> np.ndarray | None:
-    """(batch, time) booleans: steps that are not padding; None where no input is padded."""
+def counted_steps(specs: Sequence[TensorSpec], inputs: dict[str, np.ndarray]) -> np.ndarray | None:
+    """(batch, time) booleans: steps that are not padding in every input; None where no input is padded.
+
+    Args:
+        specs: The inputs.
+        inputs: Their values, by name.
+    """
     found = None
     for spec in specs:
         if spec.pad_value is not None and spec.shape[1:2] == ("time",):
@@ -121,14 +137,13 @@ def _hypotheses(
     graph: str, rows: int, expected: Sequence[dict[str, np.ndarray]], received: Sequence[dict[str, np.ndarray]]
 ) -> Accuracy:
     """The best hypothesis of each source, and its score."""
-    same, differences, sizes = 0, [], []
+    same, scores = 0, []
     for a, b in zip(expected, received, strict=True):
         for row in range(len(a["ids"])):
             first, second = (one["ids"][row, 0, : one["lengths"][row, 0]] for one in (a, b))
             same += np.array_equal(first, second)
-        differences.append(np.abs(a["scores"][:, 0] - b["scores"][:, 0]))
-        sizes.append(np.abs(a["scores"][:, 0]))
-    difference, size = np.concatenate(differences), np.concatenate(sizes)
+        scores.append(_distances(*(one["scores"][:, 0].astype("float64") for one in (a, b))))
+    difference, size = (np.concatenate(parts) for parts in zip(*scores, strict=True))
     return Accuracy(
         graph, "ids", rows, same / rows, float(difference.max()), float(difference.mean()), float(size.mean())
     )

@@ -10,11 +10,11 @@ import numpy as np
 import onnx
 
 from keras_seq.export.parity import Runner
-from keras_seq.export.quantization.accuracy import Accuracy, accuracies
+from keras_seq.export.quantization.accuracy import Accuracy, accuracies, counted_steps
 from keras_seq.export.quantization.decision import FLOAT, Decision
 from keras_seq.export.quantization.quantized_graph import quantized_graph
 from keras_seq.export.quantization.task_metric import Score, TaskMetric
-from keras_seq.export.quantization.validation_set import ValidationSet
+from keras_seq.export.quantization.validation_set import Batch, ValidationSet
 from keras_seq.export.quantization.weight_owners import WeightOwners
 from keras_seq.export.verification import onnx_runner
 from keras_seq.serving.graph_spec import GraphSpec
@@ -99,10 +99,18 @@ class Subject:
     def _score(self, received: Sequence[dict[str, np.ndarray]]) -> Score | None:
         if self.metric is None:
             return None
-        batches = self.data.batches
+        batches = [self._weighted(batch) for batch in self.data.batches]
         before, after = (self.metric.compute(batches, outputs) for outputs in (self.expected, received))
         drop = self.metric.drop(batches, self.expected, before, after)
         return Score(self.name, self.metric.name, before, after, drop)
+
+    def _weighted(self, batch: Batch) -> Batch:
+        """A batch whose padding has no weight, as in training, where the user gave no weights."""
+        steps = counted_steps(self.spec.inputs, batch.inputs)
+        timed = len(self.spec.outputs) == 1 and self.spec.outputs[0].shape[1:2] == ("time",)
+        if steps is None or not timed or batch.weights is not None:
+            return batch
+        return replace(batch, weights=steps.astype("float32"))
 
 
 def _runner(proto: onnx.ModelProto, spec: GraphSpec) -> Runner:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +63,13 @@ class TaskMetric:
                 "`metric` must be the name of a Keras metric, a keras.metrics.Metric or a function (targets, outputs) "
                 f"-> number. Received: {metric!r}."
             )
+        if isinstance(metric, type):
+            raise ExportError(f"`metric` must be an object, not its class. Give {metric.__name__}(...).")
+        if isinstance(metric, str) and metric.lower() not in ("accuracy", "acc"):
+            try:
+                keras.metrics.get(metric)
+            except ValueError as error:
+                raise ExportError(f"`metric` is no name of a Keras metric. Received: {metric!r}.") from error
         self._of_keras = known
         self.name = (
             metric if isinstance(metric, str) else getattr(metric, "name", getattr(metric, "__name__", "metric"))
@@ -74,15 +82,19 @@ class TaskMetric:
             batches: With targets.
             outputs: Of a graph, by name, one dict a batch.
         """
-        if self._of_keras:
-            return self._keras(batches, outputs)[0]
-        targets = [batch.targets for batch in batches]
-        names = list(outputs[0])
-        found = {name: _together([one[name] for one in outputs]) for name in names}
-        value = float(self._metric(_structured(targets), found if len(names) > 1 else found[names[0]]))
+        value = self._keras(batches, outputs)[0] if self._of_keras else self._function(batches, outputs)
         if not np.isfinite(value):
             raise ExportError(f"`metric` ({self.name}) must give a finite number. Received: {value}.")
         return value
+
+    def _function(self, batches: Sequence[Batch], outputs: Sequence[Outputs]) -> float:
+        targets = [batch.targets for batch in batches]
+        names = list(outputs[0])
+        found = {name: _together([one[name] for one in outputs]) for name in names}
+        value = self._metric(_structured(targets), found if len(names) > 1 else found[names[0]])
+        if np.ndim(value):
+            raise ExportError(f"`metric` ({self.name}) must give a number. Received: shape {np.shape(value)}.")
+        return float(value)
 
     def drop(self, batches: Sequence[Batch], outputs: Sequence[Outputs], before: float, after: float) -> float:
         """How much worse `after` is than `before`, relative to it."""
@@ -103,16 +115,29 @@ class TaskMetric:
         return direction == "up"
 
     def _keras(self, batches: Sequence[Batch], outputs: Sequence[Outputs]) -> tuple[float, str | None]:
-        metric = None
-        for batch, found in zip(batches, outputs, strict=True):
-            targets, predicted = _matched(batch.targets, found, self.name)
-            if metric is None:
-                if isinstance(self._metric, keras.metrics.Metric):
-                    metric = type(self._metric).from_config(self._metric.get_config())  # the user's keeps its state
-                else:
-                    metric = get_metric(self._metric, targets, predicted)
-            metric.update_state(targets, predicted, sample_weight=batch.weights)
-        return float(metric.result()), getattr(metric, "_direction", None)
+        pairs = [_matched(batch.targets, found, self.name) for batch, found in zip(batches, outputs, strict=True)]
+        if isinstance(self._metric, keras.losses.Loss):  # whose own mean would be one number a batch, without weights
+            metric = keras.metrics.MeanMetricWrapper(self._metric.call, name=self.name)
+        else:
+            given = isinstance(self._metric, keras.metrics.Metric)
+            metric = self._metric if given else get_metric(self._metric, *pairs[0])
+        with _borrowed(metric):
+            for batch, (targets, predicted) in zip(batches, pairs, strict=True):
+                metric.update_state(targets, predicted, sample_weight=batch.weights)
+            return float(metric.result()), getattr(metric, "_direction", None)
+
+
+@contextmanager
+def _borrowed(metric: keras.metrics.Metric) -> Iterator[None]:
+    """A metric without a state, which has its own again afterwards: it may be in use."""
+    before = [np.array(variable) for variable in metric.variables]
+    metric.reset_state()
+    try:
+        yield
+    finally:
+        metric.reset_state()  # of variables that it makes when it is first used
+        for variable, value in zip(metric.variables, before, strict=False):
+            variable.assign(value)
 
 
 def _matched(targets: Any, outputs: Outputs, metric: str) -> tuple[np.ndarray, np.ndarray]:
