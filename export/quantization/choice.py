@@ -68,14 +68,17 @@ def choose_recurrent(operator: str, units: int, elements: int, activations: tupl
     return INTEGER, "a Scan over integer products, the inputs' product outside"
 
 
-def choose_half(elements: int) -> tuple[str, str]:
+def choose_half(elements: int, fits: bool = True) -> tuple[str, str]:
     """The form of a weight where 16 bits are asked for, and why.
 
     Args:
         elements: How many numbers it has.
+        fits: Whether all of them have a place among the floats of 16 bits.
     """
     if elements < STORED_ELEMENTS:
         return FLOAT, _NOT_WORTH_IT
+    if not fits:
+        return FLOAT, "it has numbers beyond those of 16 bits"
     return HALF, "half as large, and float32 again when the graph is loaded"
 
 

@@ -18,9 +18,6 @@ from keras_seq.export.quantization.weight_owners import WeightOwners
 
 __all__ = ["Place", "places", "related"]
 
-_SHARING = {"Conv": (1, 2, 3), "MatMul": -2, "Gemm": -2}
-"""The axes of a weight that share a scale, where it is not the last one: those that an output sums over."""
-
 
 @dataclass(frozen=True)
 class Place:
@@ -34,6 +31,7 @@ class Place:
         form: What suits them best, as `Decision` calls it.
         reason: Why.
         elements: How many numbers they have.
+        rank: How many axes they have.
     """
 
     node: onnx.NodeProto
@@ -43,11 +41,15 @@ class Place:
     form: str
     reason: str
     elements: int
+    rank: int
 
     @property
     def shared_axis(self) -> int | tuple[int, ...]:
-        """The axes of its weights that share a scale where they are stored as integers."""
-        return _SHARING.get(self.node.op_type, -1)
+        """The axes of its weights that share a scale where they are stored as integers: those that outputs sum over."""
+        if self.node.op_type == "Conv":  # (outputs, inputs, *sizes), all weights of one rank
+            return tuple(range(1, self.rank))
+        transposed = any(a.name == "transB" and a.i for a in self.node.attribute)
+        return -2 if self.node.op_type in ("MatMul", "Gemm", "Attention") and not transposed else -1
 
 
 def places(index: GraphIndex, owners: WeightOwners) -> list[Place]:
@@ -65,7 +67,8 @@ def places(index: GraphIndex, owners: WeightOwners) -> list[Place]:
                 arrays = [numpy_helper.to_array(index.tensor(name)) for name in weights]
                 elements = sum(array.size for array in arrays)
                 layer = owners.of(arrays) or _by_name(node, arrays[0].shape)
-                found.append(Place(node, scope, weights, layer, *_choice(node, index, elements), elements))
+                form, reason = _choice(node, index, elements)
+                found.append(Place(node, scope, weights, layer, form, reason, elements, arrays[0].ndim))
     return found
 
 

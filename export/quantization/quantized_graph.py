@@ -18,8 +18,8 @@ from keras_seq.export.quantization.integer_attention import integer_attention
 from keras_seq.export.quantization.integer_lstm import integer_lstm
 from keras_seq.export.quantization.integer_product import integer_product
 from keras_seq.export.quantization.integer_scan import integer_scan
-from keras_seq.export.quantization.place import places
-from keras_seq.export.quantization.stored_weight import store_half, store_integers
+from keras_seq.export.quantization.place import Place, places
+from keras_seq.export.quantization.stored_weight import fits_half, store_half, store_integers
 from keras_seq.export.quantization.weight_owners import WeightOwners
 
 __all__ = ["quantized_graph"]
@@ -57,7 +57,7 @@ def quantized_graph(
     decisions, stored = [], {}
     for place in places(index, owners):
         operator = place.node.op_type  # which the rules change
-        form, reason = (place.form, place.reason) if bits == 8 else choose_half(place.elements)
+        form, reason = (place.form, place.reason) if bits == 8 else _half(place, index)
         if form != FLOAT and not wanted(place.layer):
             form, reason = FLOAT, "the outputs depend too much on it"
         if form == INTEGER:
@@ -79,3 +79,7 @@ def quantized_graph(
         quantized.opset_import.remove(entry)
     onnx.checker.check_model(quantized)
     return quantized, decisions
+
+
+def _half(place: Place, index: GraphIndex) -> tuple[str, str]:
+    return choose_half(place.elements, all(fits_half(name, index) for name in place.weights))

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from keras_seq.export.passes.graph_index import GraphIndex
 from keras_seq.export.quantization.integer_weight import IntegerWeight
 
-__all__ = ["store_half", "store_integers"]
+__all__ = ["fits_half", "store_half", "store_integers"]
 
 _LARGEST_HALF = float(np.finfo("float16").max)
 
@@ -33,22 +33,26 @@ def store_integers(name: str, axis: int | tuple[int, ...], index: GraphIndex) ->
     _compute(name, index, ("Cast", [values], whole, {"to": onnx.TensorProto.FLOAT}), ("Mul", [whole, scales], name, {}))
 
 
-def store_half(name: str, index: GraphIndex) -> bool:
-    """Stores a constant in 16-bit floats, if all its numbers have a place among those.
+def fits_half(name: str, index: GraphIndex) -> bool:
+    """Whether all numbers of a constant have a place among the 16-bit floats.
 
     Args:
-        name: Of the constant; its readers keep reading it.
-        index: Of the model, which is changed in place.
+        name: Of the constant.
+        index: Of the model.
+    """
+    return bool(np.all(np.abs(numpy_helper.to_array(index.tensor(name))) <= _LARGEST_HALF))
 
-    Returns:
-        Whether it was stored so.
+
+def store_half(name: str, index: GraphIndex) -> None:
+    """Stores a constant in 16-bit floats.
+
+    Args:
+        name: Of the constant, which `fits_half`; its readers keep reading it.
+        index: Of the model, which is changed in place.
     """
     weight = numpy_helper.to_array(index.tensor(name))
-    if not np.all(np.abs(weight) <= _LARGEST_HALF):
-        return False
     half = index.add_constant(weight.astype("float16"), f"{name}.half")
     _compute(name, index, ("Cast", [half], name, {"to": onnx.TensorProto.FLOAT}))
-    return True
 
 
 def _compute(name: str, index: GraphIndex, *steps: tuple[str, list[str], str, dict]) -> None:
