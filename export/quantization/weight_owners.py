@@ -24,25 +24,25 @@ class WeightOwners:
     """
 
     def __init__(self, model: keras.Model) -> None:
-        self._paths: dict[bytes, str] = {}
+        self._paths: dict[bytes, set[str]] = {}
         for variable in model.variables:
             if len(variable.shape) > 1:
                 layer = _layer_path(variable.path, model.name)
-                self._paths.update((line.tobytes(), layer) for line in _lines(weight_array(variable)))
+                for line in _lines(weight_array(variable)):
+                    self._paths.setdefault(line.tobytes(), set()).add(layer)
 
     def of(self, arrays: Iterable[np.ndarray]) -> str:
         """The layers that all these constants are of, by their paths with ` + ` between; empty if none is known."""
-        found: dict[str, None] = {}
-        for array in arrays:
-            for line in _lines(array):
-                path = self._paths.get(line.tobytes())
-                if path is not None:
-                    found[path] = None
-        paths = list(found)
+        lines = (self._paths.get(line.tobytes(), set()) for array in arrays for line in _lines(array))
+        known = {frozenset(layers) for layers in lines if layers}
+        found = {layer for layers in known if len(layers) == 1 for layer in layers}
+        # A line that several layers have speaks for all of them only where nothing else does for one.
+        found = found.union(*(layers for layers in known if not layers & found))
+        paths = sorted(found)
         if len(paths) < 2:
             return "".join(paths)
         common = os.path.commonpath(paths)
-        return common or " + ".join(sorted(paths))
+        return common or " + ".join(paths)
 
 
 def _lines(array: np.ndarray) -> Iterable[np.ndarray]:
