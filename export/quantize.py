@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class Quantization:
                     "'fp16' too, or leave them out."
                 )
             return
-        if self.variant not in QUANTIZATIONS:
+        if not isinstance(self.variant, str) or self.variant not in QUANTIZATIONS:
             raise ExportError(f"`quantize` must be {listed(QUANTIZATIONS)} or None. Received: {self.variant!r}.")
         if "onnx" not in formats:
             raise ExportError(
@@ -76,11 +76,39 @@ class Quantization:
         if self.metric is not None and self.validation_data is None:
             raise ExportError("`metric` needs `validation_data` with targets to be computed on. Give both.")
 
+    def for_graphs(self, graphs: Iterable[str]) -> Quantization:
+        """The same, with data that every graph can be given in its turn: of a generator the batches are kept.
+
+        Args:
+            graphs: Names of those that the bundle has.
+
+        Raises:
+            ExportError: Something is given for a graph that the bundle does not have.
+        """
+        for argument, given in (("validation_data", self.validation_data), ("metric", self.metric)):
+            absent = [name for name in given if name not in graphs] if _is_by_graph(given) else []
+            if absent:
+                raise ExportError(
+                    f"`{argument}` is given for {listed(absent)}, and the bundle has the graphs {listed(graphs)}. Give "
+                    "`streaming` or `generate` too, or leave it out."
+                )
+        data = self.validation_data
+        kept = {name: _kept(one) for name, one in data.items()} if _is_by_graph(data) else _kept(data)
+        return replace(self, validation_data=kept)
+
     def of_graph(self, name: str, given: Any) -> Any:
         """What was given for one graph: by the graph's name, or else for the model and its stream."""
-        if isinstance(given, Mapping) and given and set(given) <= set(_GRAPHS):
+        if _is_by_graph(given):
             return given.get(name, given.get("model") if name == "step" else None)
         return None if name == "generate" else given
+
+
+def _is_by_graph(given: Any) -> bool:
+    return isinstance(given, Mapping) and bool(given) and set(given) <= set(_GRAPHS)
+
+
+def _kept(data: Any) -> Any:
+    return list(data) if isinstance(data, Iterator) else data
 
 
 def write_quantized(
@@ -114,6 +142,7 @@ def write_quantized(
     """
     bits = QUANTIZATIONS[asked.variant]
     owners = WeightOwners(model)
+    asked = asked.for_graphs(graphs)
     subjects = [_subject(folder, name, graph, owners, texts, asked) for name, graph in graphs.items()]
     if portable and bits == 8:
         _check_portable(subjects)
@@ -191,6 +220,7 @@ def _fitted(
 ) -> tuple[list[Trial], list[str]]:
     """Quantises all but as many of the most sensitive layers as the metric asks for."""
     kept: list[str] = []
+    layers = _layers(subjects, bits, ranking)
     tried = []
     while True:
         say(f"quantising to {asked.variant}" + (f", {len(kept)} layers in float32" if kept else ""))
@@ -202,9 +232,9 @@ def _fitted(
         done = all(decision.form == FLOAT for trial in trials for decision in trial.decisions)
         if not failing and not done:
             return trials, kept
-        if done or len(kept) == len(ranking):
+        if done or len(kept) == len(layers):
             break
-        kept.append(ranking[len(kept)].layer)
+        kept.append(layers[len(kept)])
     table = "\n".join(f"  {row}" for row in ranking)
     if not tried:
         raise ExportError(
@@ -216,6 +246,14 @@ def _fitted(
         "stays in float32:\n" + "\n".join(tried) + f"\nLayers by what quantising them alone does:\n{table}\n"
         "Allow a larger max_metric_drop, try quantize='fp16', or export without `quantize`."
     )
+
+
+def _layers(subjects: Sequence[Subject], bits: int, ranking: Sequence[Sensitivity]) -> list[str]:
+    """What may stay in float32, in turn: the layers that were tried, and then those that other graphs alone have."""
+    layers = [row.layer for row in ranking]
+    for subject in subjects[1:]:
+        layers += [layer for layer in subject.layers(bits) if not any(related(layer, one) for one in layers)]
+    return layers
 
 
 def _measured_on(data: ValidationSet) -> str:
