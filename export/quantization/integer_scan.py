@@ -9,8 +9,8 @@ Per direction, with `DynamicQuantizeMatMul` written `@`:
           h = c + z * (h - c)
     RNN   h = f(x + h @ R^T + Rb)
 
-A step behind a row's length keeps the state, and its output is zero, as in the native nodes. A row of no steps keeps the
-state that it began with, which ONNX Runtime's own nodes forget.
+A step behind a row's length keeps the state, and its output is zero, as in the native nodes. A row without steps keeps
+the state that it began with, which ONNX Runtime's own nodes forget.
 """
 
 from __future__ import annotations

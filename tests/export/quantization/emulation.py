@@ -81,7 +81,7 @@ def _gru_step(x, h, r, b, f, g, resets_after):
 
 
 def lstm(x, w, r, b, lengths, initial_h, initial_c, peepholes=None):
-    """One direction of `DynamicQuantizeLSTM`, forwards: w (4 * units, features), r (4 * units, units), gates i o f c."""
+    """One direction of `DynamicQuantizeLSTM`, forwards: w and r (4 * units, inputs), gates i o f c."""
     half, units = len(b) // 2, r.shape[1]
     xs, h, c = product(x, w.T, b[:half] + b[half:]), initial_h, initial_c
     sigmoid = _FUNCTIONS["Sigmoid"]
@@ -89,7 +89,7 @@ def lstm(x, w, r, b, lengths, initial_h, initial_c, peepholes=None):
     outputs = np.zeros((*x.shape[:2], units), "float32")
     for t in range(len(x)):
         inside = (t < lengths)[:, None]
-        read = np.where(inside, h, 0)  # rows that have ended take no part in the scale of the state
+        read = np.where((t <= lengths)[:, None], h, 0)  # of rows that ended before, zeros; they count for the scale
         i, o, f, candidate = np.split(xs[t] + product(read, r.T), 4, axis=1)
         after = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * np.tanh(candidate)
         h = np.where(inside, sigmoid(o + p_o * after) * np.tanh(after), h).astype("float32")

@@ -32,7 +32,7 @@ def weights_of(directions=1, features=FEATURES, units=UNITS):
 
 
 def model(weights, peepholes=True, **attributes):
-    directions, rows, features = weights["w"].shape
+    _, rows, features = weights["w"].shape
     names = ["x", "w", "r", "b", "lengths", "h0", "c0", *["p"] * peepholes]
     node = helper.make_node("LSTM", names, ["y", "h", "c"], hidden_size=rows // 4, **attributes)
     inputs = {"x": [None, None, features], "lengths": ([None], "int32")}
