@@ -19,8 +19,8 @@
       var folder = decodeURIComponent(location.pathname).replace(/[^\/]*$/, "").replace(/(.)\/$/, "$1");
       return (
         "This page was opened as a file, and browsers load no programs and no models for pages that come without a " +
-        "server. Any server of files will do: run python -m http.server -d '" + folder + "' in a terminal, and open " +
-        "localhost:8000 in the browser."
+        "server. Any server of files will do. Run this in a terminal, and open localhost:8000 in the browser:\n" +
+        "python -m http.server -d '" + folder.replace(/'/g, "'\\''") + "'"
       );
     }
     if (!("noModule" in document.createElement("script"))) {
@@ -44,10 +44,13 @@
   function show(text) {
     var box = document.getElementById("error");
     var notice = document.createElement("div");
-    var line = document.createElement("p");
+    var lines = text.split("\n"); // what to say, and what to run
     notice.className = "error";
-    line.textContent = text;
-    notice.appendChild(line);
+    lines.forEach(function (line, i) {
+      var element = document.createElement(i === 0 ? "p" : "pre");
+      element.textContent = line;
+      notice.appendChild(element);
+    });
     box.textContent = "";
     box.appendChild(notice);
     document.getElementById("summary").textContent = "";

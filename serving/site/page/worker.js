@@ -35,10 +35,20 @@ async function load({ entry, variant }) {
   const start = performance.now();
   await model?.close();
   model = null;
-  const ort = await starting;
+  const ort = await runtime();
   const bundle = await Bundle.load(new URL(entry.folder, new URL("../", import.meta.url)));
   model = await Model.create(bundle, entry, variant, ort);
   return { seconds: (performance.now() - start) / 1000 };
+}
+
+async function runtime() {
+  try {
+    return await starting;
+  } catch (error) {
+    starting = import(settings.module); // for the next try; this one may have met a network that was away
+    starting.catch(() => {});
+    throw new AnswerError(`ONNX Runtime cannot be loaded: ${error.message}. Is the site whole, and is the network there?`);
+  }
 }
 
 class Model {
