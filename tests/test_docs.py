@@ -56,6 +56,14 @@ def test_the_page_on_text_runs(run_page, tmp_path):
     assert len(names["answer"]["tags.labels"][0]) == 4
 
 
+def test_the_page_on_quantisation_runs(run_page, tmp_path):
+    report = run_page("quantization.md", 1)["report"].quantization
+    assert [score.metric for score in report.scores] == ["accuracy"]
+    assert report.scores[0].before > 0.8
+    assert {decision.form for decision in report.decisions["model"]} == {"int8", "float"}
+    assert (tmp_path / "out" / "larger" / "model.int8.onnx").is_file()
+
+
 def test_the_page_on_language_models_runs(run_page):
     names = run_page("language_models.md", 3)
     assert names["pear"] > 50 * names["pair"]
