@@ -133,7 +133,7 @@ def random_weights(sizes: Sizes, seed: int = 0) -> Weights:
         sizes,
         table(),
         table(),
-        _sinusoids(sizes.max_length, features),
+        sinusoids(sizes.max_length, features),
         tuple(layer(cross=False) for _ in range(sizes.num_layers)),
         norm(),
         tuple(layer(cross=True) for _ in range(sizes.num_layers)),
@@ -142,7 +142,7 @@ def random_weights(sizes: Sizes, seed: int = 0) -> Weights:
     )
 
 
-def _sinusoids(length: int, features: int) -> np.ndarray:
+def sinusoids(length: int, features: int) -> np.ndarray:
     """Sine in the even features, cosine in the odd ones."""
     angles = np.arange(length)[:, np.newaxis] / 10000 ** (np.arange(0, features, 2) / features)
     return np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, -1)[:, :features].astype("float32")
