@@ -147,6 +147,26 @@ def test_a_first_visit_loads_each_file_once_and_then_the_network_may_be_cut(brow
     visitor.close(complaints="ERR_")  # of the weights, and of a newer service worker
 
 
+def test_a_newer_site_is_offered_and_loads_only_what_is_new(browser, site, tmp_path):
+    path, asked = tmp_path / "site", []
+    write_or_skip({"one": site / "models/tagger"}, path)
+    with served(path, asked=asked) as address:
+        visitor = SiteVisit(browser, address)
+        visitor.ready()
+        write_or_skip({"one": site / "models/tagger", "two": site / "models/letters"}, path, overwrite=True)
+        asked.clear()
+        page = visitor.page
+        page.reload()
+        expect(page.locator("#summary")).to_have_text("1 model, and no server")  # until it is asked for
+        page.get_by_role("button", name="A newer version is here").click()
+        expect(page.locator("#summary")).to_have_text("2 models, and no server")
+        visitor.ready("two", "translate")
+        visitor.close()
+    large = Counter(name for name in asked if name.startswith(("/models/", "/onnxruntime/")))
+    assert {name.split("/")[2] for name in large} == {"two"}
+    assert set(large.values()) == {1}
+
+
 def test_weights_can_be_chosen(page):
     shown = page.run("tagger", "tag", "the dog")
     with shown.expect_request(re.compile(r"model\.int8\.onnx$")):
