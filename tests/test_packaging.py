@@ -89,6 +89,17 @@ def test_wheel_holds_every_module_and_no_stray_top_level_name(wheel):
     assert any(file.endswith("licenses/LICENSE") for file in files)
 
 
+def test_wheel_holds_what_browsers_run(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        files = set(archive.namelist())
+    serving = FOLDERS["keras_seq.serving"]
+    web = serving / "web"
+    wanted = [path for folder in ("page", "server/page", "site/page") for path in (serving / folder).iterdir()]
+    wanted += [web / "index.js", web / "package.json", web / "package-lock.json", *(web / "src").rglob("*.js")]
+    assert {f"keras_seq/serving/{path.relative_to(serving).as_posix()}" for path in wanted} - files == set()
+    assert not any("node_modules" in file for file in files)
+
+
 def test_every_module_of_the_wheel_can_be_imported(wheel, tmp_path):
     """From the wheel's own files, with the packages of this environment beside them."""
     with zipfile.ZipFile(wheel) as archive:
