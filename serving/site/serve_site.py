@@ -1,5 +1,6 @@
 """Serves a site to this machine, with the headers that threads in browsers need."""
 
+import contextlib
 import http.server
 import os
 import sys
@@ -77,4 +78,5 @@ def serve_site(folder: str | os.PathLike, port: int, announce: Callable[[str], N
     """
     with site_server(folder, port) as server:
         announce(f"http://localhost:{server.server_port}/")
-        server.serve_forever()
+        with contextlib.suppress(KeyboardInterrupt):  # which is how it ends
+            server.serve_forever()

@@ -3,10 +3,12 @@
 import json
 
 import httpx
+import numpy as np
 import pytest
 
 pytest.importorskip("playwright", reason="THE SITE IS NOT TESTED: install playwright, which the extra dev has.")
 
+from keras_seq.serving.server.text_answers import probabilities
 from tests.serving.server.chromium import chromium
 from tests.serving.server.live_server import live_server
 from tests.serving.server.text_models import write_text_models
@@ -129,3 +131,32 @@ def test_a_variant_is_another_file_and_threads_change_nothing(visit, expected):
             same(found, expected("tagger", request["task"], request["body"]))
         files = [url.rpartition("/")[2] for url in visit.asked[before:] if url.endswith(".onnx")]
         assert files == ["model.int8.onnx" if "variant" in choice else "model.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "classes"),
+    [
+        (np.random.default_rng(3).normal(size=(5, 7)).astype("float32") * 30, 7),
+        (np.random.default_rng(4).dirichlet(np.ones(7), 5).astype("float32"), 7),
+        (np.array([[0.25], [0.875], [0.0], [1.0]], "float32"), 2),
+        (np.array([[0.25], [1.5]], "float32"), 2),
+        (np.array([[0.5, 0.496], [0.25, 0.75]], "float32"), 2),
+        (np.array([[0.5, 0.494], [0.25, 0.75]], "float32"), 2),
+        (np.array([[3, 1, 2]], "int32"), 7),
+    ],
+    ids=["logits", "probabilities", "single", "single-logit", "nearly", "not-quite", "indices"],
+)
+def test_probabilities_are_those_of_the_server(visit, scores, classes):
+    found = visit.page.evaluate(
+        """async ({ values, dims, dtype, classes }) => {
+          const { probabilities } = await import("./page/answers.js");
+          const data = dtype === "float32" ? Float32Array.from(values) : Int32Array.from(values);
+          return probabilities({ data, dims, dtype }, classes);
+        }""",
+        {"values": scores.ravel().tolist(), "dims": scores.shape, "dtype": str(scores.dtype), "classes": classes},
+    )
+    wanted = probabilities(scores, classes)
+    if wanted is None:
+        assert found is None
+    else:
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-9)

@@ -1,5 +1,8 @@
 """The small server of a site sends what threads in browsers need."""
 
+import signal
+import subprocess
+import sys
 import threading
 
 import httpx
@@ -33,6 +36,15 @@ def test_files_come_with_their_types_and_isolated(get, path, kind):
     answer = get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
     assert {name: answer.headers[name] for name in ISOLATION} == ISOLATION
+
+
+def test_it_ends_when_it_is_interrupted(tmp_path):
+    program = "import sys; from keras_seq.serving.site.serve_site import serve_site; "
+    program += f"serve_site({str(tmp_path)!r}, 0, lambda url: print(url, flush=True))"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as process:
+        assert httpx.get(process.stdout.readline().strip()).status_code == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
 
 
 def test_nothing_outside_of_the_folder_is_served(get, tmp_path):
