@@ -20,7 +20,7 @@ const CRC = Uint32Array.from({ length: 256 }, (_, value) => {
 });
 
 /** @param {Uint8Array} data */
-function crc32(data) {
+export function crc32(data) {
   let rest = 0xffffffff;
   for (const byte of data) rest = CRC[(rest ^ byte) & 255] ^ (rest >>> 8);
   return (rest ^ 0xffffffff) >>> 0;

@@ -38,7 +38,7 @@ export function readRows(values, graph) {
   if (inputs.some((spec) => Array.isArray(values[spec.name]) && rowDim(spec) !== undefined)) {
     const columns = inputs.map((spec) => readList(values[spec.name], spec, limits));
     checkLengths(columns, graph);
-    const measured = dims.map((dim) => columns[inputs.findLastIndex((spec) => rowDim(spec) === dim)]);
+    const measured = dims.map((dim) => columns[inputs.findIndex((spec) => rowDim(spec) === dim)]);
     const blocks = columns[0].map((_, i) => ({
       tensors: columns.map((rows) => rows[i]),
       lengths: measured.map((rows) => rows[i].dims[1]),

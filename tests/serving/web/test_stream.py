@@ -1,11 +1,13 @@
 """Stream in JavaScript: the outputs of the one in Python, and snapshots that go from one to the other."""
 
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 
 from keras_seq.serving import InputError, Stream
+from keras_seq.serving.snapshot import Snapshot
 from tests.serving import toy_cache
 from tests.serving.conftest import FEATURES
 from tests.serving.web.node import check, run_tests, write_cases
@@ -16,9 +18,28 @@ def _cuts(rng, steps):
     return [0, *inside, steps]
 
 
+def _forged(data):
+    """Snapshots that are whole, and cannot be of their graph."""
+    snapshot = Snapshot.from_bytes(data)
+    (first, state), *others = snapshot.states.items()
+    spoilt = [
+        {"states": {}},
+        {"steps": 0},
+        {"states": {**snapshot.states, "more": state}},
+        {"states": dict([*others, (first, state)])},
+        {"states": {**snapshot.states, first: state[:, :1]}},
+        {"states": {**snapshot.states, first: state.astype("float64")}},
+        {"states": {name: array[:0] for name, array in snapshot.states.items()}},
+        {"outputs": {"another": state}},
+    ]
+    if "where.position" in snapshot.states:
+        spoilt.append({"states": {**snapshot.states, "where.position": snapshot.states["where.position"] + 1}})
+    return [dataclasses.replace(snapshot, **change).to_bytes() for change in spoilt]
+
+
 def _case(folder, name, path, sequences, refused):
     """What JavaScript is to feed, and what Python found; beside it a snapshot of each sequence in its middle."""
-    done = {"name": name, "bundle": path, "sequences": [], "refused": []}
+    done = {"name": name, "bundle": path, "sequences": [], "refused": [], "forged": []}
     rng = np.random.default_rng(11)
     with Stream(path) as first:
         for i, inputs in enumerate(sequences):
@@ -37,6 +58,10 @@ def _case(folder, name, path, sequences, refused):
             with pytest.raises(InputError) as error:
                 stream.feed(wrong)
             done["refused"].append({"given": wrong, "message": str(error.value)})
+        for forged in _forged((folder / f"{name}.0.python").read_bytes()):
+            with pytest.raises(InputError) as error:
+                first.restore(forged)
+            done["forged"].append({"bytes": forged, "message": str(error.value)})
     return done
 
 

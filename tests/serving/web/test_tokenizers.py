@@ -15,7 +15,8 @@ from tests.unicode_torture import INVALID_UTF8, LONE_SURROGATES, TEXTS
 DATA = ROOT.parent / "shared" / "data"
 LINES_OF_EACH = 17
 CORPUS = [text for text in TEXTS.values() if len(text) < 2000]
-TORTURE = [*TEXTS.values(), *(given for given, _ in (*INVALID_UTF8.values(), *LONE_SURROGATES.values()))]
+GIVEN = [given for given, _ in (*INVALID_UTF8.values(), *LONE_SURROGATES.values())]
+TORTURE = [*TEXTS.values(), *GIVEN, "\ufeffstart".encode(), "caf\u00e9 \U0001f600".encode()]
 SETTINGS = {
     "characters": ("char", {"add_start": True, "add_end": True, "max_length": 101}),
     "small characters": ("char", {"lowercase": True}),

@@ -78,7 +78,7 @@ const WORDS = [
   ["this keras_seq reads", "this keras-seq reads"],
   ["Received: ndarray", "Received: Tensor"],
   [/<U\d+ /, "str "],
-  [/\b(\d+)\.0\b/, "$1"],
+  [/\b(\d+)\.0\b/g, "$1"],
 ];
 
 export const inJavaScript = (message) => WORDS.reduce((text, [one, other]) => text.replace(one, other), message);

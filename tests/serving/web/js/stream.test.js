@@ -16,7 +16,7 @@ const parts = (inputs, cuts) =>
     Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.slice(1, cuts[i], end)])),
   );
 
-for (const { name, bundle, sequences, refused } of streams) {
+for (const { name, bundle, sequences, refused, forged } of streams) {
   test(`${name}: ${sequences.length} sequences, cut at random`, async () => {
     const first = await Stream.create(await load(bundle), options);
     for (const [i, { inputs, cuts, chunks, result }] of sequences.entries()) {
@@ -77,6 +77,12 @@ for (const { name, bundle, sequences, refused } of streams) {
     await assert.rejects(stream.restore(readFileSync(path.join(CASES, `${foreign.name}.0.python`))), {
       message: /The snapshot is of another bundle: its graph has SHA-256/,
     });
+    for (const { bytes: wrong, message } of forged) {
+      await assert.rejects(stream.restore(wrong), (error) => {
+        assert.equal(error.message, inJavaScript(message));
+        return true;
+      });
+    }
     assert.deepEqual(await stream.snapshot(), before);
     if (all.length > 1) assertSame(await stream.feed(all[1]), chunks[1]);
     await stream.close();
