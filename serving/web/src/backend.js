@@ -73,9 +73,13 @@ export async function startBackend({ ort, providers, numThreads, wasmPaths }) {
   return { ort: found, native, providers: [...(providers ?? ["wasm"])], numThreads: prepare(found, numThreads, wasmPaths) };
 }
 
+// The build for Node, which starts threads there. In a variable, so that no bundler packs it into a page.
+const FOR_NODE = "onnxruntime-web";
+
 /** @param {boolean} webgpu */
 async function importRuntime(webgpu) {
   try {
+    if (isNode) return await import(FOR_NODE);
     return await (webgpu ? import("onnxruntime-web/webgpu") : import("onnxruntime-web/wasm"));
   } catch (error) {
     throw new ServingError(

@@ -65,6 +65,19 @@ if (alone) {
     await predictor.close();
   });
 
+  test("two threads answer as one does", async () => {
+    // A module of its own, as a module has one number of threads.
+    const file = "../../../../serving/web/node_modules/onnxruntime-web/dist/ort.node.min.mjs?threads";
+    const ort = process.env.ORT === "native" ? options.ort : await import(new URL(file, import.meta.url).href);
+    const one = await Predictor.create(await load(alone.bundle), options);
+    const two = await Predictor.create(await load(alone.bundle), { ort, numThreads: 2 });
+    assert.equal(two.session.numThreads, 2);
+    const { words, shapes } = alone;
+    assertSame(await two.predict({ words, shapes }), await one.predict({ words, shapes }));
+    await one.close();
+    await two.close();
+  });
+
   test("many at once are answered as each alone", async () => {
     const predictor = await Predictor.create(await load(alone.bundle), options);
     const { words, shapes } = alone;
