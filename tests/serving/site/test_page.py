@@ -250,6 +250,8 @@ def test_the_keyboard_is_enough(page):
     shown.keyboard.type("it rains")
     shown.keyboard.press("Control+Enter")
     expect(shown.locator("#status")).to_have_text("2 tokens tagged.")
+    shown.wait_for_timeout(200)
+    expect(shown.locator("#status")).to_have_text("2 tokens tagged.")  # what was typed before is no news
     shown.get_by_label("Weights").focus()
     shown.keyboard.type("int8")
     expect(shown.get_by_label("Weights")).to_have_value("int8")
