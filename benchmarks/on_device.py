@@ -152,8 +152,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         titles = {str(path): path for path in arguments.bundles}
         if not titles:
-            program = Path(__file__).with_name("on_device_models.py")
-            subprocess.run([sys.executable, str(program), scratch], check=True)
+            export = (
+                "import pathlib, sys; from on_device_models import export_all; export_all(pathlib.Path(sys.argv[1]))"
+            )
+            subprocess.run([sys.executable, "-c", export, scratch], cwd=Path(__file__).parent, check=True)
             titles = {title: Path(scratch) / name for name, title in TITLES.items()}
         for title, path in titles.items():
             results[title] = measure_bundle(Bundle.load(path), arguments.time, arguments.processes)

@@ -1,6 +1,5 @@
 """The models of fixed sizes that `on_device.py` measures, exported with every file that a device may get."""
 
-import sys
 from pathlib import Path
 
 import keras
@@ -55,13 +54,9 @@ MODELS = {
 }
 
 
-def main() -> None:
-    folder = Path(sys.argv[1])
+def export_all(folder: Path) -> None:
+    """Writes a bundle of each model under `folder`."""
     for name, (make, settings) in MODELS.items():
         keras.utils.set_random_seed(1)
         # What is compared with Keras elsewhere is not compared again here.
         export_model(make(), folder / name, formats="onnx", quantize="int8", ort_format=True, verify=False, **settings)
-
-
-if __name__ == "__main__":
-    main()

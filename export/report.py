@@ -42,6 +42,9 @@ class ExportReport:
             layers_first = sorted(graph.operators.items(), key=lambda item: item[0] not in _OF_LAYERS)
             operators = ", ".join(f"{count} {op}" for op, count in layers_first[:6])
             lines.append(f"  {graph.file:<12} {size:7.2f} MB, {graph.nodes} nodes ({operators}, …)")
+            for variant in graph.variants.values():
+                size = self.manifest.files[variant.file].bytes / 1e6
+                lines.append(f"  {variant.file:<12} {size:7.2f} MB, {variant.nodes} nodes")
             if graph.decoding:
                 lines.append(f"               {_decoding(graph.decoding)}")
                 lines.append("               options: " + ", ".join(f"{o.name}={o.default}" for o in graph.options))

@@ -1,5 +1,7 @@
 """Graphs in ONNX Runtime's own format. What the `.onnx` files compute is the oracle."""
 
+import re
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -103,6 +105,8 @@ def test_an_export_writes_verifies_and_lists_them(tmp_path):
         "step": "step.ort",
     }
     assert {"model.ort", "step.ort", "required_operators.config"} <= set(manifest.files)
+    nodes = manifest.graphs["step"].variants["ort"].nodes
+    assert re.search(rf"^  step\.ort +\d+\.\d\d MB, {nodes} nodes$", str(report), re.MULTILINE)
     compared = {(row.candidate, row.reference) for row in report.parity}
     assert {("model.ort", "keras"), ("step.ort", "keras"), ("step.ort in chunks", "step.ort at once")} <= compared
     assert manifest.graphs["model"].variants["ort"].operators["LSTM"] == 1
