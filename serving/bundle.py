@@ -49,8 +49,8 @@ class Bundle:
         Args:
             path: The folder that holds `bundle.json`.
             check_files: Compare size and SHA-256 of every file the manifest lists, `saved_model/` included. Without it
-                a part of the bundle that is not needed may be left out, if one file of each graph is there: its own or
-                that of a variant.
+                a part of the bundle that is not needed may be left out, if one file of a graph is there, its own or a
+                variant's; one that is asked for and not there is named then.
 
         Raises:
             BundleError: If `path` is not a bundle, its manifest is damaged or from a newer schema (naming the
@@ -74,9 +74,9 @@ class Bundle:
             bundle = cls(path, manifest)
             if check_files:
                 bundle.check_files()
-            for graph in manifest.graphs.values():
-                if not any(bundle.file(name).is_file() for name in graph.files):
-                    manifest.files[graph.file].check(bundle.file(graph.file), graph.file)
+            graphs = [file for graph in manifest.graphs.values() for file in graph.files]
+            if graphs and not any(bundle.file(file).is_file() for file in graphs):
+                manifest.files[graphs[0]].check(bundle.file(graphs[0]), graphs[0])
         except (BundleError, OSError) as error:  # such as a file that may not be read
             raise BundleError(f"{path}: {error}") from error
         return bundle
