@@ -200,8 +200,7 @@ def _subject(
 
 def _check_portable(subjects: Sequence[Subject]) -> None:
     for subject in subjects:
-        _, decisions = subject.decisions(8)
-        wanting = [decision for decision in decisions if decision.form == INTEGER]
+        wanting = [decision for decision in subject.decisions(8) if decision.form == INTEGER]
         if wanting:
             first = wanting[0]
             raise ExportError(
