@@ -34,7 +34,7 @@ class Crossing:
         size: Weights of a product, units of a recurrent layer.
         rows: Of a product's input, or the batch of a recurrent layer.
         threads: Of the session.
-        float_seconds: Of one node, the 10th percentile.
+        float_seconds: Of one node.
         integer_seconds: Likewise.
         above: Whether the exporter takes integers for this size.
     """
@@ -59,13 +59,14 @@ class Crossing:
 
 
 def crossings(
-    threads: Sequence[int], rounds: int, sizes: Callable[[Sequence], Sequence] = lambda given: given
+    threads: Sequence[int], rounds: int, by: str, sizes: Callable[[Sequence], Sequence] = lambda given: given
 ) -> Iterator[Crossing]:
     """Times all sizes.
 
     Args:
         threads: Numbers of threads.
         rounds: Blocks of calls of each graph, taken in turn.
+        by: Which of the figures of a `Timing` counts.
         sizes: Picks some of a row of sizes, for a quick look.
     """
     for inputs, outputs in sizes(PRODUCTS):
@@ -73,7 +74,7 @@ def crossings(
         above = inputs * outputs >= choice.PRODUCT_ELEMENTS
         for rows in ROWS:
             x = np.random.default_rng(1).normal(size=(rows, inputs)).astype("float32")
-            for count, seconds in _timed(graph, x, threads, rounds).items():
+            for count, seconds in _timed(graph, x, threads, rounds, by).items():
                 yield Crossing("MatMul", inputs * outputs, rows, count, *(s / 2 / CHAIN for s in seconds), above)
     limits = {"LSTM": choice.LSTM_UNITS, "GRU": choice.SCAN_UNITS, "RNN": choice.SCAN_UNITS}
     for operator, limit in limits.items():
@@ -81,7 +82,7 @@ def crossings(
             graph = recurrent(operator, units)
             for batch in BATCHES:
                 x = np.random.default_rng(1).normal(size=(STEPS, batch, units)).astype("float32")
-                for count, seconds in _timed(graph, x, threads, rounds).items():
+                for count, seconds in _timed(graph, x, threads, rounds, by).items():
                     yield Crossing(operator, units, batch, count, *seconds, units >= limit)
 
 
@@ -140,7 +141,7 @@ def _no_limits() -> Iterator[None]:
 
 
 def _timed(
-    graph: onnx.ModelProto, x: np.ndarray, threads: Sequence[int], rounds: int
+    graph: onnx.ModelProto, x: np.ndarray, threads: Sequence[int], rounds: int, by: str
 ) -> dict[int, tuple[float, float]]:
     """Seconds of a call of the float graph and of the integer one, by the number of threads."""
     forms = {"float": graph.SerializeToString(), "integer": integer_graph(graph).SerializeToString()}
@@ -152,7 +153,7 @@ def _timed(
         }
         runs = {name: lambda session=session: session.run(None, {"x": x}) for name, session in sessions.items()}
         timings = measure(runs, rounds=rounds, block_seconds=0.05, idle_seconds=0.05)
-        found[count] = timings["float"].p10_seconds, timings["integer"].p10_seconds
+        found[count] = getattr(timings["float"], by), getattr(timings["integer"], by)
     return found
 
 
