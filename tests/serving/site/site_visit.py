@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from keras_seq.serving import ServingError
 from keras_seq.serving.site import write_site
 from keras_seq.serving.site.serve_site import ISOLATION, SiteHandler, site_server
-from tests.serving.server.chromium import Visit
+from tests.serving.server.chromium import WAIT_MS, Visit
+
+expect.set_options(timeout=WAIT_MS)  # on a machine with much to do, a runtime of 14 MB is not compiled in five seconds
 
 # What the page's own worker answers, without the page around it: as the routes of plain text, their bodies as JSON.
 _ANSWER = """async ({ model, variant, backend, requests }) => {
