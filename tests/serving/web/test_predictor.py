@@ -18,10 +18,10 @@ TEXTS = [["The dog barks!", "it", "", "naïve \U0001f600 DOG\0rains"], ["  ", "x
 BACKENDS = pytest.mark.parametrize("ort", ["web", "native"])
 
 
-def predictor_case(name, path, batches, refused=(), graph="model", variant=None):
+def predictor_case(name, path, batches, refused=(), graph="model", variant=None, num_threads=None):
     """What JavaScript is to do with a bundle, and what Python found: batches and refusals are what is asked for."""
     done = {"name": name, "bundle": path, "graph": graph, "variant": variant, "batches": [], "refused": []}
-    with Predictor(path, graph=graph, variant=variant) as predictor:
+    with Predictor(path, graph=graph, variant=variant, num_threads=num_threads) as predictor:
         for batch in batches:
             done["batches"].append({**batch, "answer": _answer(predictor, batch)})
         for wrong in refused:
