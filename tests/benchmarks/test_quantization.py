@@ -37,8 +37,9 @@ def test_the_integer_form_of_a_crossover_computes_what_the_float_form_does(opera
 def test_equal_products_are_not_merged():
     from quantization_parts.crossovers import CHAIN, integer_graph, product_chain
 
-    nodes = integer_graph(product_chain(11, 17)).graph.node
-    weights = {node.input[1] for node in nodes if node.op_type == "DynamicQuantizeMatMul"}
+    graph = integer_graph(product_chain(11, 17)).graph
+    values = {tensor.name: tensor.raw_data for tensor in graph.initializer}
+    weights = {values[node.input[1]] for node in graph.node if node.op_type == "DynamicQuantizeMatMul"}
     assert len(weights) == 2 * CHAIN
 
 
