@@ -27,6 +27,7 @@ from translation.pictures import draw_heads
 from translation.search import search_all, search_name
 from translation.terminal import print_lengths, print_searches
 from translation.texts import Texts
+from translation.tokenizers import tokenizers
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def run_experiment(name: str, setting: Setting, folder: Path, console: Console) 
     console.print(str(analysis), markup=False, soft_wrap=True)
 
     heading(console, f"Export and verify ({name})")
-    if not export(model, texts, setting.beam, folder / "bundle", console, tried_on(setting)):
+    examples = [judged.source for judged in dev[:: max(1, len(dev) // 5)]]
+    if not export(model, texts, setting.beam, folder / "bundle", console, tried_on(setting), examples):
         return None
     (folder / "error_analysis.txt").write_text(f"{analysis}\n", encoding="utf-8")
     console.print(f"{folder / 'error_analysis.txt'}: whose fault the wrong ones are")
@@ -181,8 +183,9 @@ def export(
     out: Path,
     console: Console,
     quantizing: Quantizing,
+    examples: Sequence[str] = (),
 ) -> bool:
-    """Writes the bundle, verified, with the decode loop inside; the vocabularies go along.
+    """Writes the bundle, verified, with the decode loop inside; vocabularies and tokenizers go along.
 
     Args:
         model: The trained translator.
@@ -191,11 +194,13 @@ def export(
         out: Where to write. The folder appears whole or, if anything goes wrong, not at all.
         console: Where to print.
         quantizing: The variant to write too, if any.
+        examples: Sentences to offer on the page of a server or a site.
 
     Returns:
         Whether the bundle was written and computes what the model computes.
     """
-    settings = {"metadata": {"task": "translation", **texts.to_metadata()}, **quantizing.settings()}
+    metadata = {"task": "translation", "examples": list(examples), **texts.to_metadata()}
+    settings = {"metadata": metadata, "tokenizer": tokenizers(texts), **quantizing.settings()}
     try:
         with console.status("exporting") as status:
             report = export_model(model, out, generate=beam, **settings, overwrite=True, progress=status.update)

@@ -223,3 +223,20 @@ def test_bad_data_ends_the_demo_with_one_line(tmp_path, capsys):
     assert translate.main(["--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert re.search(r"a-train\.tsv, line 1: expected a sentence, a tab", capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_bundle_takes_texts_and_says_the_same_as_on_words(demo):
+    from keras_seq.serving import Generator
+    from translation.texts import Texts
+
+    *_, out = demo
+    with Generator(out / "attention" / "bundle" if (out / "attention").is_dir() else out / "bundle") as generator:
+        texts = Texts.from_metadata(generator.metadata)
+        lines = ["Today Tom sees the dog.", "NOBODY has two books", "Mary hears a whale."]
+        spoken = generator.generate_text(lines)
+        by_words = generator.generate([texts.encode_source(line) for line in lines])
+        assert [[one.ids.tolist() for one in row] for row in spoken] == [
+            [one.ids.tolist() for one in row] for row in by_words
+        ]
+        assert spoken[0][0].text == " ".join(texts.target.decode(spoken[0][0].ids))
+        assert generator.metadata["examples"]
