@@ -162,7 +162,7 @@ def _encoder(setting: Setting, cache: Path) -> Subject:
     model = keras.Model(ids, keras.layers.Dense(text.mask_id, name="logits")(encoder(embedded)), name="masked")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(1e-3, global_clipnorm=1.0), loss, jit_compile=False)
-    learnt = MaskedCharacters(text.train_ids, text.mask_id, 16, TIME, seed=1)
+    learnt = MaskedCharacters(text.train_ids, text.mask_id, 8, TIME, seed=1)
     _trained(
         "encoder",
         model,
