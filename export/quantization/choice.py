@@ -1,7 +1,8 @@
 """Where products of 8-bit integers are faster than those of floats, and where only the file gets smaller.
 
-The limits are what was measured (docs/quantization.md) on processors with AVX2 alone and with AMX: on neither is the
-integer form slower from there on, with one row or many, on one thread or two.
+The limits are what was measured (docs/quantization.md), on processors with AMX and with AVX2 alone. From there on the
+integer form is not slower on either, with one row or many, but in one place: without VNNI the `Scan` of a GRU of 512
+units takes 1.2 times as long at batch 1 where the float node has two threads. It stays, for what it gains elsewhere.
 """
 
 from __future__ import annotations
