@@ -219,8 +219,8 @@ def run_models(arguments: argparse.Namespace, rounds: int, by: str, parser: argp
         with tempfile.TemporaryDirectory() as folder:
             trained = subject(name, setting, arguments.cache)
             results.append(run_subject(trained, Path(folder), arguments.threads, rounds, by))
+        print_judged(results[-1:])
         print_timed(results[-1])
-    print_judged(results)
     targets = [row["target"] for result in results for row in result["timed"]]
     print(f"\n{sum(target['met'] for target in targets)} of {len(targets)} targets met ({processor()}).")
     return results
