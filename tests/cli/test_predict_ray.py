@@ -63,7 +63,10 @@ def test_outputs_of_another_job_are_overwritten_when_told_so(predict):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--text", "a"], "--ray runs folders, each worker on one thread. Leave --text, --stream, --threads out."),
+        (
+            ["--text", "a"],
+            "--ray runs folders, each worker on one thread. Leave --text, --stream, --threads, --variant out.",
+        ),
         (["--threads", "2"], "--ray runs folders"),
         (["--keep", "nonsense"], "--keep must have names of outputs: 'tags', 'mood', "),
         (["--option", "alpha=1"], "has no option 'alpha'"),

@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from keras_seq import BeamSearch, Greedy, Sampling
-from keras_seq.export import ExportError, export_model
+from keras_seq.export import ExportError, Tolerance, export_model
 from keras_seq.models import Transformer, TransformerLM
 from keras_seq.serving import Generator, InputError
 from tests.export.graphs import with_random_weights
@@ -90,7 +90,9 @@ def test_keys_and_values_are_never_reordered_and_the_source_is_read_once(beam_bu
     ids=["transformer", "language model"],
 )
 def test_other_strategies_and_models_generate_as_keras_does(make, strategy, tmp_path):
-    report = export_model(make(), tmp_path / "bundle", formats="onnx", generate=strategy)
+    # Over the battery's 257 steps rounding adds up to 2.2e-5 on processors with AVX2 alone.
+    settings = {"generate": strategy, "tolerance": Tolerance(atol=5e-5)}
+    report = export_model(make(), tmp_path / "bundle", formats="onnx", **settings)
     assert ("generate.onnx", "ids") in compared(report)
     assert not {"Sin", "Cos", "Range"} & {node.op_type for node in loop_of(tmp_path / "bundle").node}
 

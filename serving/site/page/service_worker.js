@@ -38,19 +38,29 @@ function served(path, response) {
   return new Response(response.body, { status: 200, headers });
 }
 
-// The file from the network, kept if it is what it was when the site was written.
+const addressOf = (path) => new URL(path, SCOPE).href;
+const underWay = new Map(); // path to what is being loaded: the page and what keeps the rest may ask for it at once
+
+// The file from the network, kept if it is what it was when the site was written; `error` says why it is not kept.
+async function loaded(path) {
+  const response = await fetch(addressOf(path), { integrity: FILES[path].integrity, cache: "no-cache" });
+  if (!response.ok) return { response };
+  const cache = await caches.open(CACHE);
+  const put = cache.put(keyOf(path), response.clone());
+  return { response, error: await put.then(() => null, (error) => error) };
+}
+
+function load(path) {
+  if (!underWay.has(path)) underWay.set(path, loaded(path).finally(() => underWay.delete(path)));
+  return underWay.get(path);
+}
+
 async function fetched(path) {
-  const address = new URL(path, SCOPE).href;
   try {
-    const { integrity } = FILES[path];
-    const response = await fetch(address, { integrity, cache: "no-cache" });
-    if (!response.ok) return response;
-    const copy = response.clone();
-    const cache = await caches.open(CACHE);
-    await cache.put(keyOf(path), copy).catch(() => {}); // no room; the page goes on without
-    return served(path, response);
+    const { response } = await load(path); // kept or not: without room the page goes on without
+    return response.ok ? served(path, response.clone()) : response.clone();
   } catch {
-    return fetch(address); // another version of the site, which goes by, or no network
+    return fetch(addressOf(path)); // another version of the site, which goes by, or no network
   }
 }
 
@@ -64,9 +74,9 @@ async function keep(paths) {
   const cache = await caches.open(CACHE);
   for (const path of paths) {
     if (await cache.match(keyOf(path))) continue;
-    const response = await fetch(new URL(path, SCOPE).href, { integrity: FILES[path].integrity, cache: "no-cache" });
+    const { response, error } = await load(path);
     if (!response.ok) throw new Error(`${path} has status ${response.status}`);
-    await cache.put(keyOf(path), response);
+    if (error) throw error;
   }
 }
 
